@@ -1,0 +1,203 @@
+"""The ledger: who pays whom for what, what happened, and the clock.
+
+Every payment is one item of :data:`ITEMS`; an item has one paying and one receiving sector, so the table of
+items *is* the transaction-flow matrix, and the month's flows must explain the month's change of cash.
+Every event names the event that triggered it, so that a cascade is a genealogy.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from agents.rule import rule
+from agents.schema import Table, code, f, i
+
+# --- sectors ---------------------------------------------------------------------------------------------------
+LENDERS, OPERATORS, BUYERS = 0, 1, 2
+#: The first three hold cash in the model; the others close the accounts from outside.
+SECTORS = (
+    "lenders", "operators", "buyers", "vendors", "utilities", "customers", "coin market", "outside equity",
+    "depositors", "treasuries", "deadweight", "scrap",
+)  # fmt: skip
+
+
+class Item(NamedTuple):
+    """One kind of payment."""
+
+    name: str
+    payer: str
+    payee: str
+    meaning: str
+
+
+ITEMS = (
+    Item("loan_draw", "lenders", "operators", "equipment loans drawn at delivery, notes and margin loans paid out"),
+    Item("interest", "operators", "lenders", "interest on all loans"),
+    Item("principal", "operators", "lenders", "scheduled, prepaid and bullet principal"),
+    Item("recovery", "operators", "lenders", "what a defaulted estate pays its creditors"),
+    Item("surplus", "lenders", "operators", "sale proceeds of seized collateral above the claim"),
+    Item("line_draw", "lenders", "lenders", "warehouse lines drawn"),
+    Item("line_repaid", "lenders", "lenders", "warehouse lines repaid, rolled down or called"),
+    Item("line_interest", "lenders", "lenders", "interest on warehouse lines"),
+    Item("line_cleared", "lenders", "lenders", "clearing payments of failed lenders on warehouse lines"),
+    Item("deposit_in", "depositors", "lenders", "deposits, policies and fund units placed"),
+    Item("deposit_out", "lenders", "depositors", "deposits and fund units withdrawn or redeemed"),
+    Item("deposit_interest", "lenders", "depositors", "interest on deposits and policies"),
+    Item("deposit_cleared", "lenders", "depositors", "clearing payments of failed lenders to depositors"),
+    Item("lender_equity_in", "outside equity", "lenders", "equity raised by lenders; purchases by outside investors"),
+    Item("lender_payout", "lenders", "outside equity", "dividends of lenders; receipts of outside investors"),
+    Item("book_sale", "outside equity", "lenders", "outside investors pay for the book of a failed lender"),
+    Item("bankruptcy_lender", "lenders", "deadweight", "bankruptcy costs of failed lenders"),
+    Item("holding", "lenders", "deadweight", "storage, insurance and remarketing of seized hardware"),
+    Item("vendor_deposit", "operators", "vendors", "deposits on purchase commitments"),
+    Item("vendor_delivery", "operators", "vendors", "balance paid at delivery"),
+    Item("hosting", "operators", "utilities", "hosting and power of running GPUs"),
+    Item("overhead", "operators", "utilities", "staff, software and sales: a share of rental revenue"),
+    Item("mining_power", "operators", "utilities", "power and fixed costs of mining"),
+    Item("rental", "customers", "operators", "rent of GPUs, contracted and on demand"),
+    Item("mining", "coin market", "operators", "sale of mined coins and staking income"),
+    Item("coin_sale", "coin market", "operators", "sale of coins of the treasury"),
+    Item("coin_purchase", "operators", "coin market", "coins bought for the treasury"),
+    Item("coin_closeout", "coin market", "lenders", "pledged coins closed out by a margin lender"),
+    Item("equity_in", "outside equity", "operators", "equity raised by operators"),
+    Item("payout", "operators", "outside equity", "dividends and buy-backs of operators"),
+    Item("bankruptcy", "operators", "deadweight", "bankruptcy costs of operators"),
+    Item("asic_sale", "coin market", "operators", "mining rigs sold by an estate"),
+    Item("budget_in", "treasuries", "buyers", "buyers' budgets topped up by their treasuries"),
+    Item("budget_out", "buyers", "treasuries", "rent earned and sales returned to the treasuries"),
+    Item("used_from_lender", "buyers", "lenders", "used GPUs: buyers pay lenders"),
+    Item("used_from_operator", "buyers", "operators", "used GPUs: buyers pay operators"),
+    Item("used_between_buyers", "buyers", "buyers", "used GPUs: buyers pay buyers"),
+    Item("peer_from_lender", "operators", "lenders", "used GPUs: operators pay lenders"),
+    Item("peer_from_operator", "operators", "operators", "used GPUs: operators pay operators"),
+    Item("peer_from_buyer", "operators", "buyers", "used GPUs: operators pay buyers"),
+    Item("finder_fee_buyer", "buyers", "deadweight", "search and brokerage paid by buyers"),
+    Item("finder_fee_operator", "operators", "deadweight", "search and brokerage paid by operators"),
+    Item("market_to_lender", "treasuries", "lenders", "inverse-demand venue: the market pays lenders"),
+    Item("market_to_operator", "treasuries", "operators", "inverse-demand venue: the market pays operators"),
+    Item("market_to_buyer", "treasuries", "buyers", "inverse-demand venue: the market pays buyers"),
+    Item("insurance_premium", "lenders", "treasuries", "premium for residual-value insurance"),
+    Item("insurance_claim", "treasuries", "lenders", "residual-value insurance pays on sold collateral"),
+)  # fmt: skip
+
+# One constant an item, for the rules: ledger.INTEREST is the index of "interest".
+N_ITEMS = len(ITEMS)
+globals().update({item.name.upper(): k for k, item in enumerate(ITEMS)})
+
+# --- events ----------------------------------------------------------------------------------------------------
+EVENT_KINDS = (
+    "default", "seizure", "margin_call", "forced_sale", "lender_failure", "funding_call", "withdrawn_line",
+    "run", "order_cancelled", "coin_call", "cured", "shock",
+)  # fmt: skip
+CAUSES = (
+    "none", "cash_flow", "ltv", "dscr", "maturity", "bitcoin_margin", "lender_failure", "funding_call",
+    "insolvency", "illiquidity", "fire_sale", "imposed",
+)  # fmt: skip
+globals().update({f"E_{name.upper()}": k for k, name in enumerate(EVENT_KINDS)})
+globals().update({f"C_{name.upper()}": k for k, name in enumerate(CAUSES)})
+
+EVENT = Table(
+    "events",
+    "What happened, one row an event, each with the event that triggered it.",
+    (
+        i("month", "month", "months since the start"),
+        i("turn", "round", "round of the cascade within the month"),
+        code("kind", "what happened", *EVENT_KINDS),
+        code("cause", "why", *CAUSES),
+        i("node", "node", "who it happened to"),
+        i("other", "node", "the counterparty, -1 none", -1),
+        i("chip", "chip", "generation concerned, -1 none", -1),
+        f("units", "GPU", "units concerned"),
+        f("usd", "USD", "amount concerned: debt at default, sum called, proceeds, loss"),
+        i("parent", "event", "the event that triggered it, -1 a root", -1),
+        i("parent2", "event", "a second contributing event, -1 none", -1),
+    ),
+)
+
+TRADE = Table(
+    "trades",
+    "Sales of used GPUs, one row a fill.",
+    (
+        i("month", "month", "months since the start"),
+        i("turn", "round", "round of the cascade within the month"),
+        i("chip", "chip", "generation"),
+        i("seller", "node", "who sold"),
+        i("buyer", "node", "who bought, -1 the market of the inverse-demand venue", -1),
+        f("units", "GPU", "units sold"),
+        f("price", "USD/GPU", "clearing price"),
+        code(
+            "reason", "why it was for sale", "churn", "seized", "margin_call", "arrears", "estate", "dealer", "imposed"
+        ),
+        f("fundamental", "USD/GPU", "value in use to the best unconstrained user"),
+        i("hops", "hop", "distance at which the seller found the buyer"),
+    ),
+)
+globals().update({f"S_{n.upper()}": k for k, n in enumerate(TRADE.columns[7].codes)})
+
+CLOCK = Table(
+    "clock",
+    "Where the run stands: one row.",
+    (
+        i("month", "month", "months since the start"),
+        i("phase", "phase", "index of the next phase of the schedule"),
+        i("turn", "round", "round of the cascade within the month"),
+        i("news", "count", "new defaults, forced orders, failures and calls of this round"),
+        i("events", "event", "events written"),
+        i("trades", "fill", "fills written"),
+        i("free_loan", "loan", "head of the list of free loan rows, -1 full"),
+        i("free_lot", "lot", "head of the list of free lot rows, -1 full"),
+        i("free_order", "order", "head of the list of free order rows, -1 full"),
+        i("used_loans", "loan", "loan rows ever used"),
+        i("used_lots", "lot", "lot rows ever used"),
+        i("used_orders", "order", "order rows ever used"),
+        i("fault", "code", "identity that was violated, 0 none"),
+        i("fault_node", "node", "first agent or row concerned"),
+        f("fault_usd", "mixed", "size of the violation"),
+        i("imposed_chip", "chip", "generation of a block put on the market by hand, -1 none", -1),
+        f("imposed_units", "GPU", "units of that block"),
+        f("btc", "USD", "bitcoin price"),
+        f("eth", "USD", "ether price"),
+        f("hashprice", "USD/PH/day", "mining revenue per unit of hashrate"),
+        f("demand", "perf unit", "rental demand at the reference rent"),
+        f("rent", "USD/perf-h", "spot rent of one performance unit (one H100) an hour"),
+        f("rent_before", "USD/perf-h", "spot rent a month ago"),
+        f("trend", "1/month", "smoothed monthly decline of the rent (positive: it falls)"),
+        f("running", "perf unit", "capacity running"),
+        f("delivered", "perf unit", "capacity delivered this month"),
+        i("stress_coin", "flag", "1 in a bitcoin stress"),
+        i("stress_demand", "flag", "1 in an AI-demand stress"),
+        f("scrapped", "USD", "value of hardware scrapped, cumulated"),
+        f("arms_sold", "USD", "proceeds of forced sales this month"),
+    ),
+)
+
+
+FAULTS = (
+    "none", "event table full", "trade table full", "loan table full", "lot table full", "order table full",
+    "GPU units not conserved", "cash not explained by flows", "claims and debts differ", "negative cash",
+    "bid beyond budget or power", "creditor received more than owed", "cascade did not end", "row index out of order",
+)  # fmt: skip
+globals().update({f"F_{n.split(' ')[0].upper()}_{n.split(' ')[1].upper()}": k for k, n in enumerate(FAULTS) if k})
+
+
+@rule
+def log_event(events, clock, kind, cause, node, other, chip, units, usd, parent):
+    """Append an event; return its index. A full table stops the run (clock.fault)."""
+    k = clock.events
+    if k >= len(events):
+        clock.fault = 1
+        return k - 1
+    e = events[k]
+    e.month = clock.month
+    e.turn = clock.turn
+    e.kind = kind
+    e.cause = cause
+    e.node = node
+    e.other = other
+    e.chip = chip
+    e.units = units
+    e.usd = usd
+    e.parent = parent
+    e.parent2 = -1
+    clock.events = k + 1
+    return k

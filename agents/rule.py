@@ -1,0 +1,99 @@
+"""``@rule``: a plain Python function over rows, compiled by Numba and cached by the content of all rules.
+
+Numba's own on-disk cache looks at the file of the function only: after an edit of a helper in another file
+it silently returns the old result. The cache folder is therefore named by a hash of the sources of every
+module that holds rules and of the versions of Python, NumPy and Numba. Folders of older sources are removed
+when there are more than a few.
+
+``NUMBA_DISABLE_JIT=1`` runs the same rules interpreted, with the same bits: rules use loops, ``if`` and
+``math`` only, no NumPy reductions and no random draws.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numba
+import numpy
+
+_ROOT = Path(__file__).resolve().parent.parent
+_KEEP = 4
+
+
+def rule_files() -> list[Path]:
+    """Return the modules that hold rules or declarations that rules compile in, in a fixed order."""
+    files = [*(_ROOT / "agents").rglob("*.py"), *(_ROOT / "simulation").rglob("*.py")]
+    return sorted(p for p in files if "browser" not in p.parts and "@rule" in p.read_text(encoding="utf-8"))
+
+
+@cache
+def source_hash() -> str:
+    """Return 16 hex digits that change with any rule and with the versions that compile it."""
+    digest = hashlib.sha256()
+    digest.update(f"{platform.python_version()} {numpy.__version__} {numba.__version__} {platform.machine()}".encode())
+    for path in rule_files():
+        digest.update(path.relative_to(_ROOT).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _cache_home() -> Path:
+    given = os.environ.get("FIRESALE_CACHE")
+    if given:
+        return Path(given)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    return base / "gpu-firesale"
+
+
+@cache
+def cache_folder() -> Path | None:
+    """Return the folder of this source state, or None where nothing can be written (then nothing is cached)."""
+    folder = _cache_home() / source_hash()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+        os.utime(folder, (time.time(), time.time()))
+        older = sorted((p for p in folder.parent.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime)
+        for stale in older[:-_KEEP]:
+            shutil.rmtree(stale, ignore_errors=True)
+    except OSError:
+        return None
+    return folder
+
+
+def rule(function: Callable) -> Callable:
+    """Compile ``function`` on first use (nopython, GIL released, IEEE arithmetic, cached on disk)."""
+    folder = cache_folder()
+    if folder is None:
+        return numba.njit(nogil=True, error_model="numpy")(function)
+    # The folder is read when the dispatcher is made; other users of Numba in the process keep their own.
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder)
+    try:
+        return numba.njit(nogil=True, error_model="numpy", cache=True)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def entry(function: Callable) -> Callable:
+    """Mark the rule that callers outside the engine start from. Helpers compiled into it are cached with it."""
+    return rule(function)
+
+
+def is_compiled_on_disk() -> bool:
+    """Return whether the entry rule of this source state was compiled before (a start will be quick)."""
+    folder = cache_folder()
+    return folder is not None and any(folder.rglob("*.nbc"))

@@ -1,0 +1,153 @@
+"""The world: every table and array of a run in one NamedTuple, and how it is allocated, copied and read."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from agents import buyers, chips, contracts, ledger, lenders, operators
+from simulation import panel
+
+
+class World(NamedTuple):
+    """State of a run. Nodes are numbered lenders first, then operators, then buyers.
+
+    Bidders are operators and buyers: bidder ``b`` is node ``len(lenders) + b``.
+    """
+
+    terms: np.recarray  # 1: scalar parameters (scenario.build_terms)
+    clock: np.recarray  # 1
+    lenders: np.recarray  # L; the last row is the outside investors
+    operators: np.recarray  # O
+    buyers: np.recarray  # B; the last row is the backstop
+    chips: np.recarray  # G
+    loans: np.recarray
+    lots: np.recarray
+    orders: np.recarray
+    lines: np.recarray
+    events: np.recarray
+    trades: np.recarray
+    paths: np.recarray  # T: drivers
+    panel: np.recarray  # T
+    chip_panel: np.recarray  # T * G
+    kind_panel: np.recarray  # T * 14
+    flows: np.ndarray  # T x items, USD
+    book: np.ndarray  # items, USD of the running month
+    first_lot: np.ndarray  # nodes: head of each owner's list of lots, -1 none
+    bank_ptr: np.ndarray  # O + 1: operator o knows lenders bank[bank_ptr[o]:bank_ptr[o + 1]]
+    bank: np.ndarray
+    contact_ptr: np.ndarray  # nodes + 1: seller's contacts, nearest first
+    contact: np.ndarray  # node of the contact (an operator or a buyer)
+    contact_hops: np.ndarray  # its distance, 1 = known directly
+    taste: np.ndarray  # O x G: log taste for a generation
+    value: np.ndarray  # bidders x G: value in use this month, USD/GPU
+    bid: np.ndarray  # bidders x G: bid this month, USD/GPU
+    scratch: np.ndarray  # 8 x (bidders + 64): floats for auctions and percentiles
+    ranking: np.ndarray  # 4 x (bidders + lots): integers for the same
+
+
+N_KINDS = len(lenders.LENDER_KINDS) + 2 + len(buyers.BUYER_KINDS)
+
+
+def _chain(table: np.recarray) -> np.recarray:
+    """Link all rows into the free list."""
+    table.following[:] = np.arange(1, len(table) + 1)
+    table.following[-1] = -1
+    return table
+
+
+def allocate(
+    terms: np.recarray,
+    chip_table: np.recarray,
+    lender_table: np.recarray,
+    operator_table: np.recarray,
+    buyer_table: np.recarray,
+    line_table: np.recarray,
+    paths: np.recarray,
+    credit_links: tuple[np.ndarray, np.ndarray],
+    contacts: tuple[np.ndarray, np.ndarray, np.ndarray],
+    taste: np.ndarray,
+    *,
+    initial_lots: int = 0,
+) -> World:
+    """Return a world with empty contract tables, sized for the population and the horizon.
+
+    A table that overflows stops the run with a fault that names it; sizes are generous because untouched pages
+    of a fresh array cost nothing.
+    """
+    n_l, n_o, n_b, n_g, months = (len(x) for x in (lender_table, operator_table, buyer_table, chip_table, paths))
+    nodes, bidders = n_l + n_o + n_b, n_o + n_b
+    clock = ledger.CLOCK.empty(1)
+    n_lots = 256 + initial_lots + 64 * n_o + 4 * n_g * n_b + 8 * n_g * n_l
+    orders = contracts.ORDER.empty(64 + 8 * n_o)
+    return World(
+        terms=terms,
+        clock=clock,
+        lenders=lender_table,
+        operators=operator_table,
+        buyers=buyer_table,
+        chips=chip_table,
+        loans=_chain(contracts.LOAN.empty(128 + 40 * n_o)),
+        lots=_chain(contracts.LOT.empty(n_lots)),
+        orders=_chain(orders),
+        lines=line_table,
+        events=ledger.EVENT.empty(4096 + 12 * months * max(1, n_o) + 8 * nodes),
+        trades=ledger.TRADE.empty(8192 + 24 * months * bidders),
+        paths=paths,
+        panel=panel.PANEL.empty(months),
+        chip_panel=panel.CHIP_PANEL.empty(months * n_g),
+        kind_panel=panel.KIND_PANEL.empty(months * N_KINDS),
+        flows=np.zeros((months, ledger.N_ITEMS)),
+        book=np.zeros(ledger.N_ITEMS),
+        first_lot=np.full(nodes, -1, np.int64),
+        bank_ptr=credit_links[0],
+        bank=credit_links[1],
+        contact_ptr=contacts[0],
+        contact=contacts[1],
+        contact_hops=contacts[2],
+        taste=taste,
+        value=np.zeros((bidders, n_g)),
+        bid=np.zeros((bidders, n_g)),
+        scratch=np.zeros((8, bidders + n_lots)),
+        ranking=np.zeros((4, bidders + n_lots), np.int64),
+    )
+
+
+def copy_world(world: World) -> World:
+    """Return an independent copy (to step back, to branch, to ask "what if")."""
+    return World(*(array.copy() for array in world))
+
+
+def node_name(world: World, node: int, names: dict[int, str] | None = None) -> str:
+    """Return a readable name of a node: "Lender 3 (bank)", "Miner 7", "Neocloud 12", "Buyer 4 (dealer)"."""
+    if names and node in names:
+        return names[node]
+    n_l, n_o = len(world.lenders), len(world.operators)
+    if node < 0:
+        return "the market"
+    if node < n_l:
+        kind = lenders.LENDER_KINDS[world.lenders.kind[node]]
+        return "Outside investors" if kind == "outside" else f"Lender {node + 1} ({kind.replace('_', ' ')})"
+    if node < n_l + n_o:
+        o = node - n_l
+        kind = operators.OPERATOR.columns[0].codes[world.operators.kind[o]].capitalize()
+        return f"{kind} {o + 1}"
+    b = node - n_l - n_o
+    kind = buyers.BUYER_KINDS[world.buyers.kind[b]]
+    return "Backstop" if kind == "backstop" else f"Buyer {b + 1} ({kind})"
+
+
+def tables(world: World) -> dict[str, np.recarray]:
+    """Return the named tables of a world, contract tables cut to the rows ever used."""
+    clock = world.clock[0]
+    used = {
+        "loans": clock.used_loans,
+        "lots": clock.used_lots,
+        "orders": clock.used_orders,
+        "events": clock.events,
+        "trades": clock.trades,
+    }
+    names = [*(t.name for t in (chips.CHIP, lenders.LENDER, operators.OPERATOR, buyers.BUYER, contracts.LINE)), *used]
+    names += ["clock", "paths", "panel", "chip_panel", "kind_panel"]
+    return {name: getattr(world, name)[: used.get(name, None)] for name in names}
