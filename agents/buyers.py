@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agents.rule import rule
 from agents.schema import Table, code, f
 
 BUYER_KINDS = ("hyperscaler", "enterprise", "research", "dealer", "scrap", "backstop")
@@ -34,3 +35,50 @@ BUYER = Table(
         f("earned", "USD", "net rent of the month"),
     ),
 )
+
+
+@rule
+def dealer_bid(buyer, chip, premium, terms):
+    """Return a dealer's bid (USD/GPU): expected resale less half the spread, skewed by inventory (Ho-Stoll 1981).
+
+    A dealer cannot resell above what users would pay, so the expected resale is the lower of the appraisal and
+    the fundamental less the market's risk premium. The spread widens with volatility.
+    """
+    resale = min(chip.appraisal, chip.fundamental * (1.0 - premium))
+    half = buyer.half_spread + terms.buyers_dealer_volatility * chip.volatility
+    full = buyer.inventory / buyer.budget_cap if buyer.budget_cap > 0.0 else 1.0
+    return resale * max(0.0, 1.0 - half - terms.buyers_dealer_skew * full)
+
+
+@rule
+def buyer_limit(buyer, chip, value, premium, terms):
+    """Return the most that a buyer bids for one unit (USD): scrap, resale or value in use less the risk premium."""
+    if buyer.kind == SCRAP_MERCHANT:
+        return terms.buyers_scrap_bid * chip.scrap
+    if buyer.kind == DEALER:
+        return dealer_bid(buyer, chip, premium, terms)
+    limit = value * (1.0 - premium)
+    if chip.liquid == 1 and buyer.liquid < chip.power:
+        limit -= buyer.conversion * chip.power
+    return limit
+
+
+@rule
+def buyer_units(buyer, chip, terms):
+    """Return how many units its free power takes: liquid-cooled power for chips that need it (GPU)."""
+    if buyer.kind == DEALER or buyer.kind == SCRAP_MERCHANT:
+        return 1e12
+    if chip.liquid == 0:
+        return max(0.0, buyer.power / chip.power)
+    if buyer.liquid >= chip.power:
+        return buyer.liquid / chip.power
+    return max(0.0, terms.buyers_convertible_share * (buyer.power - buyer.liquid) / chip.power)
+
+
+@rule
+def buyer_money(buyer):
+    """Return what a buyer spends on one lot at most (USD)."""
+    money = min(buyer.budget, buyer.lot_limit * buyer.budget_cap)
+    if buyer.kind == DEALER:
+        money = min(money, buyer.budget_cap - buyer.inventory)
+    return max(0.0, money)

@@ -28,8 +28,9 @@ LOAN = Table(
         f("opening_ltv", "ratio", "booked LTV at the draw"),
         f("covenant_ltv", "ratio", "booked LTV above which the lender calls margin"),
         f("collateral", "USD", "lender's mark of what secures it, this round"),
-        f("model_value", "USD", "mark to model of what secures it, this round"),
-        f("paid_scheduled", "USD", "debt service due this month, principal and interest"),
+        f("interest", "USD", "interest accrued this month and capitalised until paid"),
+        f("unpaid", "USD", "debt service of the month not paid yet, principal and interest"),
+        f("balloon", "USD", "part of it that is a balloon or bullet"),
         i("call_turn", "round", "round in which the open margin call was made (month*1000+round), -1 none", -1),
         f("exposure", "USD", "claim at default"),
         f("recovered", "USD", "received since default"),
@@ -212,8 +213,9 @@ def open_loan(loans, clock, kind, lender, borrower, principal, rate, amortisatio
     loan.opening_ltv = 0.0
     loan.covenant_ltv = 0.0
     loan.collateral = 0.0
-    loan.model_value = 0.0
-    loan.paid_scheduled = 0.0
+    loan.interest = 0.0
+    loan.unpaid = 0.0
+    loan.balloon = 0.0
     loan.call_turn = -1
     loan.exposure = 0.0
     loan.recovered = 0.0

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from agents.rule import rule
 from agents.schema import Table, code, f, i
 
@@ -63,6 +65,7 @@ ITEMS = (
     Item("payout", "operators", "outside equity", "dividends and buy-backs of operators"),
     Item("bankruptcy", "operators", "deadweight", "bankruptcy costs of operators"),
     Item("asic_sale", "coin market", "operators", "mining rigs sold by an estate"),
+    Item("scrap_sale", "scrap", "operators", "hardware scrapped by operators"),
     Item("budget_in", "treasuries", "buyers", "buyers' budgets topped up by their treasuries"),
     Item("budget_out", "buyers", "treasuries", "rent earned and sales returned to the treasuries"),
     Item("used_from_lender", "buyers", "lenders", "used GPUs: buyers pay lenders"),
@@ -82,6 +85,9 @@ ITEMS = (
 
 # One constant an item, for the rules: ledger.INTEREST is the index of "interest".
 N_ITEMS = len(ITEMS)
+#: Index of the paying and of the receiving sector of each item.
+ITEM_PAYER = np.array([SECTORS.index(item.payer) for item in ITEMS])
+ITEM_PAYEE = np.array([SECTORS.index(item.payee) for item in ITEMS])
 globals().update({item.name.upper(): k for k, item in enumerate(ITEMS)})
 
 # --- events ----------------------------------------------------------------------------------------------------
@@ -160,14 +166,29 @@ CLOCK = Table(
         f("hashprice", "USD/PH/day", "mining revenue per unit of hashrate"),
         f("demand", "perf unit", "rental demand at the reference rent"),
         f("rent", "USD/perf-h", "spot rent of one performance unit (one H100) an hour"),
+        f("reference_rent", "USD/perf-h", "rent at which demand equals its level; falls with efficiency shocks"),
         f("rent_before", "USD/perf-h", "spot rent a month ago"),
         f("trend", "1/month", "smoothed monthly decline of the rent (positive: it falls)"),
         f("running", "perf unit", "capacity running"),
         f("delivered", "perf unit", "capacity delivered this month"),
         i("stress_coin", "flag", "1 in a bitcoin stress"),
         i("stress_demand", "flag", "1 in an AI-demand stress"),
-        f("scrapped", "USD", "value of hardware scrapped, cumulated"),
-        f("arms_sold", "USD", "proceeds of forced sales this month"),
+        f("haircut", "ratio", "haircut of warehouse lines"),
+        f("losses", "USD", "credit losses written off this month"),
+        f("recoveries", "USD", "recovered on defaulted claims this month"),
+        f("new_credit", "USD", "equipment loans drawn this month"),
+        f("new_notes", "USD", "convertibles and coin loans issued this month"),
+        f("new_commitments", "USD", "equipment loans committed this month"),
+        f("cancelled", "USD", "purchase commitments cancelled this month"),
+        f("equity_raised", "USD", "equity raised by operators this month"),
+        f("debt_defaulted", "USD", "debt of operators that defaulted this month"),
+        f("debt_open", "USD", "debt of operators that had not defaulted when the month opened"),
+        i("open_events", "event", "events written before this month"),
+        f("open_cash_lenders", "USD", "cash of lenders when the month opened"),
+        f("open_cash_operators", "USD", "cash of operators when the month opened"),
+        f("open_cash_buyers", "USD", "budgets of buyers when the month opened"),
+        i("last_shock", "event", "last default or forced sale this month, -1 none", -1),
+        i("last_failure", "event", "last failure of a lender this month, -1 none", -1),
     ),
 )
 

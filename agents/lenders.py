@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from agents.rule import rule
 from agents.schema import Table, code, f, i
+from agents.valuation import power_of
 
 LENDER_KINDS = ("bank", "private_credit", "insurer", "bdc", "crypto_lender", "outside")
 OUTSIDE = 5
@@ -51,9 +53,97 @@ LENDER = Table(
         f("run_share", "share", "share of runnable deposits that asked to leave this month"),
         f("open_equity", "USD", "equity when the month opened"),
         f("call_due", "USD", "funding calls due this round"),
+        f("eligible", "USD", "performing secured claims, each up to its collateral: what lines are drawn against"),
+        i("call_event", "event", "the last funding call or run, -1 none", -1),
         i("failed_month", "month", "month of failure, -1 alive", -1),
         i("loss_event", "event", "event of the largest loss so far this month, -1 none", -1),
         f("loss_event_usd", "USD", "size of that loss"),
         i("last_event", "event", "last event of this lender, -1 none", -1),
     ),
 )
+
+
+@rule
+def mark_lot(lender, lot, chip, month):
+    """Return the lender's mark of one unit (USD): (1-phi) model value + phi appraisal, at least scrap.
+
+    The model value writes the financed cost off in a straight line over the lender's underwriting life.
+    """
+    model = lot.cost * max(0.0, 1.0 - (month - lot.vintage) / lender.life)
+    phi = lender.mark_to_market
+    return max(chip.scrap, (1.0 - phi) * model + phi * chip.appraisal)
+
+
+@rule
+def set_covenant(loan, lender, terms, cost, market):
+    """Book the collateral of a new loan and set its covenant LTV: opening LTV plus a margin, capped.
+
+    ``cost`` and ``market`` are the financed cost and the appraisal of what secures it (USD).
+    """
+    phi = lender.mark_to_market
+    loan.collateral = max(1.0, (1.0 - phi) * cost + phi * market)
+    loan.opening_ltv = loan.principal / loan.collateral
+    margin = terms.credit_covenant_margin
+    loan.covenant_ltv = max(min(terms.credit_covenant_cap, loan.opening_ltv + margin), loan.opening_ltv + margin / 3.0)
+
+
+@rule
+def sized_loan(lender, cost, rent, expense, rate):
+    """Return the loan (USD a unit) that a lender grants against one chip: least of LTV and DSCR sizing.
+
+    The lender projects the rent (USD/month) to fall by 1/life a month: mean net rent over two years, over
+    DSCR_min (rate/12 + 1/life). A long underwriting life raises both terms of the fraction in the loan's favour.
+    """
+    q = 1.0 - 1.0 / lender.life
+    mean = rent * q * (1.0 - power_of(q, 24)) / (24.0 * (1.0 - q)) - expense
+    service = lender.min_dscr * (rate / 12.0 + 1.0 / lender.life)
+    return max(0.0, min(lender.advance_rate * cost, mean / service))
+
+
+@rule
+def lending_room(lender, terms):
+    """Return what the lender can still commit this month (USD): capital, monthly growth, and caution by degrees."""
+    if lender.status != ACTIVE or lender.kind == OUTSIDE or lender.equity <= 0.0:
+        return 0.0
+    capacity = lender.equity / lender.capital_target
+    assets = lender.book - lender.allowance + lender.seized_value + lender.lent_lines + lender.committed
+    room = min(capacity - assets, terms.funding_growth_limit * capacity - lender.lent_month)
+    # Between the target and the minimum capital ratio the room closes by degrees, not at once.
+    span = max(1e-6, lender.capital_target - lender.capital_minimum)
+    caution = min(1.0, max(0.0, (lender.capital_ratio - lender.capital_minimum) / span))
+    return max(0.0, room) * caution
+
+
+@rule
+def reset_advance(lender, haircut, terms):
+    """Set the advance rate offered: cut by the year's losses over the book and by the funding haircut."""
+    loss_rate = lender.losses_year / max(1.0, lender.book + lender.losses_year)
+    tight = max(0.0, haircut - terms.funding_haircut)
+    cut = min(1.0, lender.rationing * loss_rate + tight)
+    lender.advance_rate = lender.max_ltv * (1.0 - cut)
+
+
+@rule
+def wants_out(lender, terms, share_failed):
+    """Return the share of runnable deposits that asks to leave this month.
+
+    Zero while the capital ratio is above ``run_trigger`` of its target, ``run_speed`` at half the target, in a
+    straight line and beyond; failures of lenders of the same kind add to it.
+    """
+    if lender.deposits <= 0.0:
+        return 0.0
+    health = lender.capital_ratio / lender.capital_target
+    trigger = terms.funding_run_trigger
+    if health >= trigger:
+        return min(1.0, terms.funding_run_contagion * share_failed * lender.run_speed)
+    depth = (trigger - health) / max(0.05, trigger - 0.5)
+    return min(1.0, lender.run_speed * (depth + terms.funding_run_contagion * share_failed))
+
+
+@rule
+def note_loss(lender, usd, event):
+    """Book a credit loss (USD) and remember the event of the month's largest."""
+    lender.losses_month += usd
+    if usd > lender.loss_event_usd:
+        lender.loss_event_usd = usd
+        lender.loss_event = event

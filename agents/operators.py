@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from agents.ledger import COIN_SALE, MINING, MINING_POWER
+from agents.rule import rule
 from agents.schema import Table, code, f, i
 
 NEOCLOUD, MINER = 0, 1
@@ -41,6 +43,10 @@ OPERATOR = Table(
         f("due_2", "USD", "the same two months ago"),
         f("dscr", "ratio", "debt-service coverage over the trailing quarter; 99 without debt"),
         i("thin_months", "month", "months in a row with a DSCR below one"),
+        f("balloon", "USD", "part of the debt service of the month that is a balloon or bullet"),
+        f("pay_share", "share", "part of what is due that it pays now"),
+        i("refused", "code", "0 lenders would extend, 1 one refuses, 2 one has failed or lost its funding"),
+        i("refusing", "lender", "the lender that refuses", -1),
         f("arrears", "USD", "payments due and not made"),
         i("arrears_turns", "round", "rounds since the arrears arose"),
         f("debt", "USD", "debt outstanding"),
@@ -59,3 +65,96 @@ OPERATOR = Table(
         i("failing_event", "event", "event that triggers it, -1 a root", -1),
     ),
 )
+
+
+@rule
+def sell_coins(op, clock, book, need):
+    """Sell bitcoin, then ether, for up to ``need`` USD of cash (miners; others hold none)."""
+    raised = min(need, op.btc * clock.btc)
+    op.btc = max(0.0, op.btc - raised / clock.btc)
+    more = min(need - raised, op.eth * clock.eth)
+    if more > 0.0:
+        op.eth = max(0.0, op.eth - more / clock.eth)
+        raised += more
+    op.cash += raised
+    book[COIN_SALE] += raised
+
+
+@rule
+def mine(op, clock, terms, book):
+    """Run the rigs for a month, or leave them off: revenue, power, fixed costs, coins kept (USD, BTC).
+
+    A PH/s at e J/TH draws e kW. When revenue does not cover the avoidable part of the power cost the rigs stand
+    still and the fixed part of the power contract and the general costs remain.
+    """
+    revenue = op.hashrate * clock.hashprice * terms.rental_hours / 24.0
+    power = op.hashrate * op.efficiency * terms.rental_hours * op.power_price
+    cost = power + op.hashrate * terms.miners_overheads
+    if revenue < (1.0 - terms.miners_fixed_share) * power:
+        revenue = 0.0
+        cost = terms.miners_fixed_share * power + op.hashrate * terms.miners_overheads
+    staking = op.eth * clock.eth * terms.miners_eth_yield / 12.0
+    kept = 0.0
+    if clock.stress_coin == 0 and op.arrears <= 0.0 and op.thin_months == 0:
+        kept = terms.miners_hold_share * revenue
+        op.btc += kept / clock.btc
+    op.mining_income = revenue - cost + staking
+    op.rig_value = op.hashrate * terms.miners_rig_price * clock.hashprice / terms.miners_hashprice
+    op.income += op.mining_income
+    op.cash += revenue - kept + staking
+    book[MINING] += revenue - kept + staking
+    if op.cash < cost:
+        sell_coins(op, clock, book, cost - op.cash)
+    paid = min(cost, op.cash)
+    op.cash -= paid
+    book[MINING_POWER] += paid
+
+
+@rule
+def reserve_cash(op, months):
+    """Return the cash (USD) that covers ``months`` of general costs and debt service without balloons."""
+    return months * (op.overheads + op.due)
+
+
+@rule
+def mark_own(op, clock):
+    """Return the operator's assets at market: cash, GPUs at the appraisal, coins and rigs (USD)."""
+    return op.cash + op.gpu_value + op.btc * clock.btc + op.eth * clock.eth + op.rig_value
+
+
+@rule
+def cover_ratio(op):
+    """Update the DSCR of the trailing quarter: cash flow available over debt service, balloons left out."""
+    due = op.due + op.due_1 + op.due_2
+    income = op.income + op.income_1 + op.income_2
+    op.dscr = min(99.0, max(-99.0, income / due)) if due > 1.0 else 99.0
+    op.thin_months = op.thin_months + 1 if op.dscr < 1.0 else 0
+
+
+@rule
+def spare_cash(op, terms):
+    """Return cash above the reserve for general costs and debt service (USD)."""
+    return max(0.0, op.cash - reserve_cash(op, terms.credit_cash_reserve))
+
+
+@rule
+def free_units(op, chip):
+    """Return how many units of a generation its free power takes; liquid-cooled power is kept apart (GPU)."""
+    room = op.site_power - op.used_power
+    if chip.liquid == 1:
+        room = min(room, op.liquid_power - op.used_liquid)
+    return max(0.0, room / chip.power)
+
+
+@rule
+def occupy(op, chip, units):
+    """Use power for ``units`` more chips (fewer when negative)."""
+    op.used_power += units * chip.power
+    if chip.liquid == 1:
+        op.used_liquid += units * chip.power
+
+
+@rule
+def can_bid(op, terms):
+    """Return whether a peer is sound enough to buy: not in arrears, not in default, DSCR above the least."""
+    return op.status == HEALTHY and op.arrears <= 0.0 and op.dscr >= terms.market_peer_dscr

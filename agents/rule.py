@@ -74,23 +74,31 @@ def cache_folder() -> Path | None:
     return folder
 
 
-def rule(function: Callable) -> Callable:
-    """Compile ``function`` on first use (nopython, GIL released, IEEE arithmetic, cached on disk)."""
+def _compile(function: Callable, **options: bool) -> Callable:
+    """Make a dispatcher: compiled on first use, GIL released, IEEE arithmetic, cached on disk where possible."""
     folder = cache_folder()
     if folder is None:
-        return numba.njit(nogil=True, error_model="numpy")(function)
+        return numba.njit(nogil=True, error_model="numpy", **options)(function)
     # The folder is read when the dispatcher is made; other users of Numba in the process keep their own.
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(folder)
     try:
-        return numba.njit(nogil=True, error_model="numpy", cache=True)(function)
+        return numba.njit(nogil=True, error_model="numpy", cache=True, **options)(function)
     finally:
         numba.config.CACHE_DIR = before
 
 
+def rule(function: Callable) -> Callable:
+    """Compile a function that other rules call. It cannot be called from Python unless interpreted.
+
+    Without the wrappers that Python would need, the whole engine compiles about a third faster.
+    """
+    return _compile(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
 def entry(function: Callable) -> Callable:
-    """Mark the rule that callers outside the engine start from. Helpers compiled into it are cached with it."""
-    return rule(function)
+    """Compile a rule that Python calls, too (the start of a run, market rules that have tests and users)."""
+    return _compile(function)
 
 
 def is_compiled_on_disk() -> bool:

@@ -41,7 +41,7 @@ class Run(Section):
 
     start: str = par("2024-01", "YYYY-MM", "first month", pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
     months: int = par(60, "month", "horizon", ge=1, le=600)
-    max_turns: int = par(400, "round", "rounds of a cascade after which the run stops with a fault", ge=10, le=100_000)
+    max_turns: int = par(400, "round", "rounds of a cascade after which the run stops with a fault", ge=10, le=999)
 
 
 class Chip(Section):
@@ -235,11 +235,12 @@ class Miners(Section):
     network_growth: float = par(
         0.035, "log/month", "growth of the network's hashrate when mining pays", "hashprice_2025q3"
     )
-    network_response: float = par(
-        0.4, "ratio", "share of the bitcoin return that the network's growth follows with a lag", ge=0, le=1
+    breakeven: float = par(
+        44.5, "USD/PH/day", "hashprice at which the network stops growing", "hashcost_median_public_2025q3", gt=0
     )
     fixed_share: float = par(0.5, "share", "power cost that stays when rigs are switched off", ge=0, le=1)
     overheads: float = par(300.0, "USD/PH-month", "general costs of mining by hashrate", ge=0)
+    pledge: float = par(0.4, "share", "share of its coins that a miner pledges when it needs equity for GPUs", ge=0, le=1)
     hold_share: float = par(0.3, "share", "mined coins kept in calm months", "miner_btc_total_2024", ge=0, le=1)
     rig_price: float = par(
         12_000.0,
@@ -270,9 +271,6 @@ class Notes(Section):
     )
     margin_closeout: float = par(
         0.85, "ratio", "loan to value at which pledged coins are sold", "btc_loan_liquidation", gt=0
-    )
-    margin_share: float = par(
-        0.4, "share", "share of its coins that a miner pledges when it needs equity for GPUs", ge=0, le=1
     )
     margin_spread: float = par(0.05, "1/year", "spread of coin loans", "riot_coinbase_rate", ge=0)
 
@@ -372,11 +370,16 @@ class Credit(Section):
     equity_speed: float = par(
         0.06, "1/month", "equity an operator can raise a month over its equity, in good times", ge=0
     )
-    equity_rig_weight: float = par(0.5, "ratio", "part of the coins counted as equity when raising", ge=0, le=1)
+    coin_weight: float = par(0.5, "ratio", "part of the coins counted as equity when raising", ge=0, le=1)
+    growth_cash: float = par(300.0, "USD/kW", "cash that an operator keeps for growth, by site power", ge=0)
     payout: float = par(0.15, "1/month", "part of excess cash paid out", ge=0, le=1)
     bankruptcy_cost: float = par(0.05, "share", "estate's cash lost in bankruptcy", ge=0, le=1)
-    order_cancellation: float = par(
-        1.0, "share", "part of an unaffordable delivery that can be cancelled (the rest is owed)", ge=0, le=1
+    arrears_turns: int = par(2, "round", "rounds in which posted lots may sell before a lender decides", ge=0)
+    call_cash: float = par(
+        1.0, "month", "fixed costs kept in cash when a margin call is met", ge=0
+    )
+    sale_reserve: float = par(
+        0.4, "ratio", "reserve of lots sold to meet arrears, over the own value in use", ge=0
     )
     initial_debt: float = par(
         0.5, "ratio", "debt over appraised GPUs at the start", "market_gpu_backed_2024_11", ge=0, le=1
@@ -397,11 +400,19 @@ class Market(Section):
     churn_operators: float = par(
         0.03, "1/month", "part of old unencumbered lots that operators offer a month", ge=0, le=1
     )
+    churn_interval: int = par(12, "month", "months between the voluntary offers of one owner", ge=1)
     churn_age: int = par(18, "month", "age from which operators offer lots", ge=0)
     peer_cash: float = par(0.5, "share", "part of spare cash that solvent operators bid with", ge=0, le=1)
     peer_dscr: float = par(1.1, "ratio", "least DSCR of an operator that bids", ge=0)
-    calls_a_turn: int = par(8, "contacts", "contacts that a seller can call in one round", ge=1)
-    hop_months: float = par(1.0, "month", "months of search before the reach grows by a hop", ge=0)
+    calls_a_month: int = par(
+        10, "contacts", "contacts that a seller can reach for each month that it searches, nearest first", ge=1
+    )
+    order_price: float = par(
+        0.9, "ratio", "price over the best bid that a borrower expects for a margin-call sale", gt=0
+    )
+    scrapping: float = par(
+        0.05, "1/month", "part of the idle chips beyond economic life that owners scrap a month", ge=0, le=1
+    )
     finder_fee: float = par(0.04, "ratio", "brokerage for each hop beyond the first, taken off the bid", ge=0, le=0.5)
     holding_cost: float = par(
         0.01, "1/month", "cost of holding seized hardware over its mark", "loss_if_not_remarketed_60d", ge=0
@@ -454,6 +465,7 @@ class Funding(Section):
         0.95, "ratio", "Rogers-Veraart beta: part of claims on lenders left in bankruptcy", ge=0, le=1
     )
     failure_ratio: float = par(0.0, "ratio", "capital ratio below which a lender is closed", ge=-1, le=1)
+    wind_down: float = par(0.34, "1/month", "part of a closed warehouse line that falls due a month", gt=0, le=1)
     growth_limit: float = par(0.08, "1/month", "new commitments a month over a lender's capacity", ge=0)
     inflow: float = par(0.06, "1/month", "growth of deposits that a sound lender can raise a month", ge=0)
 

@@ -44,7 +44,7 @@ class World(NamedTuple):
     value: np.ndarray  # bidders x G: value in use this month, USD/GPU
     bid: np.ndarray  # bidders x G: bid this month, USD/GPU
     scratch: np.ndarray  # 8 x (bidders + 64): floats for auctions and percentiles
-    ranking: np.ndarray  # 4 x (bidders + lots): integers for the same
+    ranking: np.ndarray  # 6 x (bidders + lots): integers for the same
 
 
 N_KINDS = len(lenders.LENDER_KINDS) + 2 + len(buyers.BUYER_KINDS)
@@ -110,7 +110,7 @@ def allocate(
         value=np.zeros((bidders, n_g)),
         bid=np.zeros((bidders, n_g)),
         scratch=np.zeros((8, bidders + n_lots)),
-        ranking=np.zeros((4, bidders + n_lots), np.int64),
+        ranking=np.zeros((6, bidders + n_lots), np.int64),
     )
 
 

@@ -1,0 +1,342 @@
+"""The command ``firesale``.
+
+Only what a command needs is imported, when it needs it: ``firesale --help`` and ``firesale explain`` load
+neither the engine nor the figures.
+
+Exit codes: 0 done, 2 something asked for is wrong, 3 the engine violated an identity, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import json
+import shlex
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    help="Leverage, defaults and fire-sale cascades in GPU-backed credit.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+_arguments: list[str] = []
+
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="a config file (YAML)", show_default=False)]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="change a parameter: lenders.max_ltv=0.65 (repeatable)"),
+]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    _arguments[:] = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(args=list(_arguments))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        code = _exit_code(error)
+        if code is None:
+            raise
+        print(str(error) or type(error).__name__, file=sys.stderr)
+        sys.exit(code)
+
+
+def _exit_code(error: Exception) -> int | None:
+    """Return the exit code of an error that is no bug, None for a bug."""
+    from simulation.config import ConfigError
+
+    # The engine's own error is known only if the engine was loaded.
+    engine = sys.modules.get("simulation.run")
+    if engine is not None and isinstance(error, engine.InvariantError):
+        return 3
+    return 2 if isinstance(error, ConfigError | OSError) else None
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"gpu-firesale {importlib.metadata.version('gpu-firesale')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+# --- run ----------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def run(
+    config: Config,
+    seed: Annotated[int, typer.Option(min=0, help="seed of all draws")] = 1,
+    months: Annotated[int | None, typer.Option(help="horizon in months (run.months)", show_default=False)] = None,
+    set_: Set = None,
+    out: Annotated[Path | None, typer.Option(help="results folder", show_default="results/CONFIG-seedN")] = None,
+    twin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH=VALUE", help="also run a twin: same draws, this changed (repeatable)"),
+    ] = None,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="write report.html")] = True,
+    figures: Annotated[bool, typer.Option("--figures/--no-figures", help="write figures (PNG and SVG)")] = True,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print the results folder only")] = False,
+) -> None:
+    """Run a scenario once and write tables, figures and a report."""
+    from simulation.config import load_scenario, scenario_to_yaml, set_path
+
+    scenario = load_scenario(config, _overrides(set_, months))
+    changed = set_path(scenario, twin, "--twin") if twin else None
+    folder = Path("results", f"{config.stem}-seed{seed}") if out is None else out
+    console = _console(stderr=True, quiet=quiet)
+    engine = _engine(console)
+
+    # Refused before the run, not after it.
+    from experiments.results import check_output, write_results
+
+    folder = check_output(folder)
+    with console.status("Running"):
+        result = engine(scenario, seed=seed)
+        other = None if changed is None else engine(changed, seed=seed)
+
+    def finish(work: Path) -> None:
+        if figures:
+            with console.status("Drawing figures"):
+                importlib.import_module("experiments.figures").write_figures(work, result, other)
+        if report:
+            with console.status("Writing the report"):
+                importlib.import_module("experiments.report").write_report(work, result, other)
+
+    write_results(
+        result,
+        folder,
+        config_text=scenario_to_yaml(scenario),
+        command=shlex.join(["firesale", *_arguments]),
+        twin=other,
+        finish=finish,
+    )
+    if quiet:
+        print(folder)
+        return
+    from experiments.summary_table import print_summary
+
+    print_summary(result, other, _console())
+    console.print(f"Results in {folder}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _overrides(set_: list[str] | None, months: int | None) -> list[str]:
+    return [*(set_ or []), *([] if months is None else [f"run.months={months}"])]
+
+
+def _engine(console: Console) -> Callable[..., Any]:
+    """Return ``simulation.run.run``, saying so if the first run will compile the rules."""
+    with console.status("Loading the engine"):
+        from agents.rule import is_compiled_on_disk
+        from simulation.run import run as engine
+    if not is_compiled_on_disk():
+        console.print("Compiling the rules: once for this version, about half a minute.", highlight=False)
+    return engine
+
+
+# --- bench --------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def bench(
+    config: Config,
+    runs: Annotated[int, typer.Option(min=1, help="warm runs to time, seeds 1 to N")] = 21,
+    set_: Set = None,
+) -> None:
+    """Time warm runs of a scenario."""
+    from simulation.config import load_scenario
+
+    scenario = load_scenario(config, _overrides(set_, None))
+    console = _console(stderr=True)
+    engine = _engine(console)
+    from rich.progress import track
+
+    first = engine(scenario, seed=1)
+    timed = []
+    for seed in track(range(1, runs + 1), "Running", console=console, transient=True):
+        began = time.perf_counter()
+        result = engine(scenario, seed=seed)
+        timed.append({**result.seconds, "whole run": time.perf_counter() - began})
+    rows = []
+    for name in timed[0]:
+        taken = sorted(1e3 * seconds[name] for seconds in timed)
+        rows.append((name, *(f"{x:.2f}" for x in (statistics.median(taken), taken[0], taken[-1]))))
+    _print_table(f"{runs} warm runs of {config}, ms", ("", "median", "fastest", "slowest"), rows, right=(1, 2, 3))
+    agents = len(first.world.lenders) + len(first.world.operators) + len(first.world.buyers)
+    work = agents * scenario.run.months
+    kernels = statistics.median(seconds["kernels"] for seconds in timed)
+    print(f"{agents} agents, {scenario.run.months} months: {1e9 * kernels / work:.0f} ns an agent and month in kernels")
+    print(f"First run: {first.seconds.get('compile', 0):.1f} s of compiling or loading the compiled rules")
+
+
+# --- explain ------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def explain(
+    topic: Annotated[str, typer.Argument(metavar="schedule|parameters|tables|schema|CONFIG", show_default=False)],
+    set_: Set = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Explain the order of a month, all parameters, all columns, the JSON Schema, or where a config's values come from."""
+    if topic in _TOPICS:
+        _TOPICS[topic](as_json)
+    elif not Path(topic).suffix and not Path(topic).exists():
+        raise typer.BadParameter(f"'{topic}' is neither a config file nor one of {', '.join(_TOPICS)}")
+    else:
+        _explain_config(topic, set_ or [], as_json)
+
+
+def _explain_schedule(as_json: bool) -> None:
+    from simulation.month import PHASES
+
+    rows = [(str(k), p.name, p.meaning, _joined(p.reads), _joined(p.writes)) for k, p in enumerate(PHASES, 1)]
+    _show("The order of a month", ("", "phase", "what happens", "reads", "writes"), rows, as_json)
+
+
+def _explain_parameters(as_json: bool) -> None:
+    from simulation.config import declared
+
+    rows = [
+        (path, _value(default), *_unit_and_bounds(field), field.description, field.json_schema_extra["source"])
+        for path, default, field in declared()
+        if field.json_schema_extra
+    ]
+    _show("All parameters", ("parameter", "default", "unit", "bounds", "meaning", "source"), rows, as_json)
+
+
+def _explain_tables(as_json: bool) -> None:
+    for module in ("chips", "contracts", "ledger", "lenders", "operators", "buyers"):
+        importlib.import_module(f"agents.{module}")
+    importlib.import_module("simulation.panel")
+    from agents.ledger import ITEMS
+    from agents.schema import TABLES
+
+    heads = ("column", "unit", "meaning")
+    tables = [
+        (table.name, table.meaning, [(c.name, c.unit, _with_codes(c)) for c in table.columns])
+        for table in TABLES.values()
+    ]
+    flows = [(item.name, "USD", f"{item.payer} to {item.payee}: {item.meaning}") for item in ITEMS]
+    tables.append(("flows", "Payments by item, one row a month.", flows))
+    if as_json:
+        named = {
+            name: {"meaning": meaning, "columns": [dict(zip(heads, row, strict=True)) for row in rows]}
+            for name, meaning, rows in tables
+        }
+        print(json.dumps(named, indent=2))
+        return
+    for name, meaning, rows in tables:
+        _print_table(f"{name}: {meaning}", heads, rows)
+
+
+def _explain_schema(as_json: bool) -> None:
+    """Print the JSON Schema of config files, for editors (it is JSON with or without ``as_json``)."""
+    from simulation.config import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+
+
+def _explain_config(config: str, set_: list[str], as_json: bool) -> None:
+    from simulation.config import load_scenario, parameters, provenance
+
+    origins = provenance(config, set_)
+    rows = [
+        (path, _value(value), _unit_and_bounds(field)[0], origins[path])
+        for path, value, field in parameters(load_scenario(config, set_))
+    ]
+    _show(f"Parameters of {config}", ("parameter", "value", "unit", "set by"), rows, as_json)
+
+
+_TOPICS: dict[str, Callable[[bool], None]] = {
+    "schedule": _explain_schedule,
+    "parameters": _explain_parameters,
+    "tables": _explain_tables,
+    "schema": _explain_schema,
+}
+_BOUNDS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+
+
+def _unit_and_bounds(field: Any) -> tuple[str, str]:
+    from typing import Literal, get_args, get_origin
+
+    unit = (field.json_schema_extra or {}).get("unit", "")
+    if get_origin(field.annotation) is Literal:
+        return unit, " | ".join(get_args(field.annotation))
+    bounds = [(sign, getattr(rule, name, None)) for rule in field.metadata for name, sign in _BOUNDS.items()]
+    return unit, ", ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
+
+
+def _value(value: Any) -> str:
+    """Return a value as it would stand in a config."""
+    if value is None:
+        return "none"
+    if value is ...:
+        return "required"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) and value == float(f"{value:g}") else str(value)
+
+
+def _with_codes(column: Any) -> str:
+    codes = ", ".join(f"{k} {name}" for k, name in enumerate(column.codes))
+    return f"{column.meaning} ({codes})" if codes else column.meaning
+
+
+def _joined(names: str | Iterable[str]) -> str:
+    return names if isinstance(names, str) else ", ".join(names)
+
+
+# --- output -------------------------------------------------------------------------------------------------------
+
+
+def _console(stderr: bool = False, quiet: bool = False) -> Console:
+    from rich.console import Console
+
+    console = Console(stderr=stderr, quiet=quiet)
+    # A pipe or a file has no width of its own: leave room for the tables.
+    return console if console.is_terminal else Console(stderr=stderr, quiet=quiet, width=max(console.width, 200))
+
+
+def _show(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([dict(zip(heads, row, strict=True)) for row in rows], indent=2))
+    else:
+        _print_table(title, heads, rows)
+
+
+def _print_table(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]], right: tuple[int, ...] = ()) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for k, head in enumerate(heads):
+        # The first column names things: it is never broken.
+        table.add_column(head, justify="right" if k in right else "left", no_wrap=k == 0, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console = _console()
+    console.print(table)
+    console.print()

@@ -1,0 +1,193 @@
+"""The close of the month: estates pay, prices leave their trace, books are marked, identities are checked."""
+
+from __future__ import annotations
+
+import math
+
+from agents.buyers import DEALER
+from agents.contracts import EQUIPMENT, FREE
+from agents.ledger import ITEM_PAYEE, ITEM_PAYER, S_ARREARS
+from agents.operators import GONE, mark_own
+from agents.rule import rule
+from simulation.collateral import revalue
+from simulation.default import pay_estates
+from simulation.funding import count_unsold, provide
+
+
+@rule
+def withdraw_posted(w):
+    """Take lots off the market whose owners are no longer in arrears."""
+    n_l = len(w.lenders)
+    for o in range(len(w.operators)):
+        op = w.operators[o]
+        if op.selling == 0:
+            continue
+        left = 0
+        k = w.first_lot[n_l + o]
+        while k >= 0:
+            lot = w.lots[k]
+            if lot.offered > 0.0:
+                if lot.reason == S_ARREARS and op.arrears <= 0.0 and op.status != GONE:
+                    lot.offered = 0.0
+                    lot.asked = -1
+                else:
+                    left = 1
+            k = lot.following
+        op.selling = left
+
+
+@rule
+def remember_prices(chips, terms, clock):
+    """Update falls, volatility and the appraisals of generations that did not trade."""
+    for chip in chips:
+        if chip.traded_units > 0.0:
+            price = chip.traded_usd / chip.traded_units
+            change = math.log(price / chip.price_before)
+            chip.fall = terms.market_fall_memory * chip.fall + max(0.0, -change - terms.market_fall_tolerance)
+            chip.volatility = 0.75 * chip.volatility + 0.25 * abs(change)
+            chip.price_before = price
+            chip.stale_months = 0
+        else:
+            chip.fall *= terms.market_fall_memory
+            chip.volatility *= 0.9
+            chip.stale_months += 1
+            if chip.stock > 0.0:
+                chip.appraisal = max(chip.scrap, chip.appraisal * (1.0 - terms.marks_stale_drift))
+
+
+@rule
+def mark_books(w, clock):
+    """Mark dealers' inventories and operators' chips at the appraisal; operators' equity (USD)."""
+    n_l = len(w.lenders)
+    n_lo = n_l + len(w.operators)
+    for buyer in w.buyers:
+        buyer.inventory = 0.0
+    for op in w.operators:
+        op.gpu_value = 0.0
+    for k in range(clock.used_lots):
+        lot = w.lots[k]
+        if lot.owner >= n_lo:
+            if w.buyers[lot.owner - n_lo].kind == DEALER:
+                w.buyers[lot.owner - n_lo].inventory += lot.units * w.chips[lot.chip].appraisal
+        elif lot.owner >= n_l:
+            w.operators[lot.owner - n_l].gpu_value += lot.units * w.chips[lot.chip].appraisal
+    for op in w.operators:
+        op.equity = mark_own(op, clock) - op.debt
+
+
+@rule
+def check_units(w, clock, units):
+    """Check that every GPU has one owner: units = initial + added - scrapped, by generation."""
+    for g in range(len(w.chips)):
+        units[g] = 0.0
+    for k in range(clock.used_lots):
+        if w.lots[k].owner >= 0:
+            units[w.lots[k].chip] += w.lots[k].units
+    for g in range(len(w.chips)):
+        chip = w.chips[g]
+        gap = units[g] - (chip.initial + chip.added - chip.scrapped)
+        if abs(gap) > 1e-6 * max(1.0, chip.initial + chip.added) or abs(units[g] - chip.stock) > 1e-6 * max(1.0, units[g]):
+            clock.fault = 6
+            clock.fault_node = g
+            clock.fault_usd = gap
+
+
+@rule
+def check_claims(w, clock, owed, due):
+    """Check that lenders' books and operators' debts are the sums of the loans (USD)."""
+    for j in range(len(w.lenders)):
+        owed[j] = 0.0
+    for o in range(len(w.operators)):
+        due[o] = 0.0
+    for k in range(clock.used_loans):
+        loan = w.loans[k]
+        if loan.status != FREE:
+            owed[loan.lender] += loan.principal
+            due[loan.borrower] += loan.principal
+    for j in range(len(w.lenders)):
+        lender = w.lenders[j]
+        if abs(owed[j] - lender.book) > 1.0 + 1e-9 * abs(lender.book):
+            clock.fault = 8
+            clock.fault_node = j
+            clock.fault_usd = owed[j] - lender.book
+        lender.book = owed[j]
+        if lender.cash < -1.0 or lender.deposits < -1.0:
+            clock.fault = 9
+            clock.fault_node = j
+            clock.fault_usd = min(lender.cash, lender.deposits)
+    for o in range(len(w.operators)):
+        op = w.operators[o]
+        if abs(due[o] - op.debt) > 1.0 + 1e-9 * abs(op.debt):
+            clock.fault = 8
+            clock.fault_node = len(w.lenders) + o
+            clock.fault_usd = due[o] - op.debt
+        # Sums are taken over afresh so that rounding does not accumulate over the years.
+        op.debt = due[o]
+        if op.cash < -1.0 or op.btc < -1e-9:
+            clock.fault = 9
+            clock.fault_node = len(w.lenders) + o
+            clock.fault_usd = op.cash
+
+
+@rule
+def check_flows(w, clock):
+    """Return the flow-of-funds residual (USD): change of each sector's cash less what the ledger explains."""
+    worst = 0.0
+    scale = 1.0
+    for sector in range(3):
+        cash = 0.0
+        before = clock.open_cash_lenders
+        if sector == 0:
+            for lender in w.lenders:
+                cash += lender.cash
+        elif sector == 1:
+            before = clock.open_cash_operators
+            for op in w.operators:
+                cash += op.cash
+        else:
+            before = clock.open_cash_buyers
+            for buyer in w.buyers:
+                cash += buyer.budget
+        explained = 0.0
+        for item in range(len(w.book)):
+            if ITEM_PAYEE[item] == sector:
+                explained += w.book[item]
+            if ITEM_PAYER[item] == sector:
+                explained -= w.book[item]
+            scale = max(scale, abs(w.book[item]))
+        gap = cash - before - explained
+        if abs(gap) > abs(worst):
+            worst = gap
+        scale = max(scale, cash)
+        if abs(gap) > 1.0 + 1e-9 * scale:
+            clock.fault = 7
+            clock.fault_node = sector
+            clock.fault_usd = gap
+    return worst
+
+
+@rule
+def count_book(w, clock):
+    """Return the secured debt and its booked collateral (USD), performing loans only."""
+    debt = 0.0
+    value = 0.0
+    for k in range(clock.used_loans):
+        loan = w.loans[k]
+        if loan.kind == EQUIPMENT and loan.status != FREE:
+            debt += loan.principal
+            value += loan.collateral
+    return debt, value
+
+
+@rule
+def close_month(w):
+    """Phase "close": estates, prices, marks."""
+    clock = w.clock[0]
+    terms = w.terms[0]
+    withdraw_posted(w)
+    pay_estates(w, clock)
+    remember_prices(w.chips, terms, clock)
+    revalue(w, clock)
+    count_unsold(w, clock)
+    provide(w, clock)
+    mark_books(w, clock)

@@ -1,0 +1,216 @@
+"""Collateral: marks, margin calls and their cure, coin-backed loans."""
+
+from __future__ import annotations
+
+from agents.contracts import CALLED, DEFAULTED, EQUIPMENT, FREE, MARGIN, PERFORMING
+from agents.ledger import (
+    C_BITCOIN_MARGIN,
+    C_LTV,
+    COIN_CLOSEOUT,
+    E_COIN_CALL,
+    E_CURED,
+    E_MARGIN_CALL,
+    S_MARGIN_CALL,
+    log_event,
+)
+from agents.lenders import mark_lot
+from agents.operators import GONE, reserve_cash, sell_coins
+from agents.rule import rule
+from simulation.service import pay_loan
+
+
+@rule
+def revalue(w, clock):
+    """Write each loan's collateral and each lender's seized hardware at the lender's mark (USD)."""
+    n_l = len(w.lenders)
+    for lender in w.lenders:
+        lender.seized_value = 0.0
+    for k in range(clock.used_loans):
+        if w.loans[k].status != FREE:
+            w.loans[k].collateral = 0.0
+    for k in range(clock.used_lots):
+        lot = w.lots[k]
+        if lot.owner >= 0 and (lot.loan >= 0 or lot.owner < n_l):
+            j = w.loans[lot.loan].lender if lot.loan >= 0 else lot.owner
+            value = lot.units * mark_lot(w.lenders[j], lot, w.chips[lot.chip], clock.month)
+            if lot.loan >= 0:
+                w.loans[lot.loan].collateral += value
+            if lot.owner < n_l:
+                w.lenders[lot.owner].seized_value += value
+
+
+@rule
+def pledge_lots(w, loan_id, loan, node, need):
+    """Pledge unencumbered lots of the borrower to the loan until their mark reaches ``need`` (USD); return what is missing."""
+    lender = w.lenders[loan.lender]
+    clock = w.clock[0]
+    k = w.first_lot[node]
+    while k >= 0 and need > 0.0:
+        lot = w.lots[k]
+        if lot.loan < 0 and lot.offered == 0.0:
+            value = lot.units * mark_lot(lender, lot, w.chips[lot.chip], clock.month)
+            lot.loan = loan_id
+            loan.collateral += value
+            need -= value
+        k = lot.following
+    return need
+
+
+@rule
+def order_sale(w, loan_id, loan, node, event):
+    """Put enough of the pledged hardware on the market to cure the call.
+
+    Selling x units at P against a mark m cures when (L - P x) = c m (U - x): x = (L - c U m)/(P - c m). When
+    P <= c m a sale cannot cure and everything is offered. P is what the borrower expects: part of the best bid
+    seen, else of the appraisal.
+    """
+    terms = w.terms[0]
+    clock = w.clock[0]
+    gap = loan.principal - loan.covenant_ltv * loan.collateral
+    offered = 0.0
+    k = w.first_lot[node]
+    while k >= 0:
+        lot = w.lots[k]
+        if lot.loan == loan_id and gap > 0.0:
+            chip = w.chips[lot.chip]
+            seen = chip.best_bid if chip.best_bid > 0.0 else chip.appraisal
+            price = terms.market_order_price * min(seen, chip.appraisal)
+            gain = price - loan.covenant_ltv * mark_lot(w.lenders[loan.lender], lot, chip, clock.month)
+            units = min(lot.units, gap / gain) if gain > 0.0 else lot.units
+            gap -= units * max(0.0, gain)
+            lot.offered = units
+            lot.reserve = 0.0
+            lot.reason = S_MARGIN_CALL
+            lot.asked = clock.month
+            lot.cause = event
+            lot.contracted *= 1.0 - units / lot.units
+            offered += units
+        k = lot.following
+    return offered
+
+
+@rule
+def call_margin(w, loan_id, loan, clock):
+    """Call margin on a loan in breach: cash, pledge, coins, and last the sale of pledged hardware."""
+    terms = w.terms[0]
+    node = len(w.lenders) + loan.borrower
+    op = w.operators[loan.borrower]
+    lender = w.lenders[loan.lender]
+    gap = loan.principal - loan.covenant_ltv * loan.collateral
+    parent = clock.last_shock
+    event = log_event(w.events, clock, E_MARGIN_CALL, C_LTV, node, loan.lender, -1, 0.0, gap, parent)
+    clock.news += 1
+    loan.last_event = event
+    paid = min(gap, max(0.0, op.cash - reserve_cash(op, terms.credit_call_cash)))
+    if paid > 0.0:
+        pay_loan(loan, paid, op, lender, w.book)
+        op.drained += paid
+        op.drain_event = event
+        gap -= paid
+    if gap > 1.0:
+        gap = pledge_lots(w, loan_id, loan, node, gap / loan.covenant_ltv) * loan.covenant_ltv
+    if gap > 1.0 and op.btc + op.eth > 0.0:
+        before = op.cash
+        sell_coins(op, clock, w.book, gap)
+        paid = op.cash - before
+        pay_loan(loan, paid, op, lender, w.book)
+        op.drained += paid
+        op.drain_event = event
+        gap -= paid
+    if gap > 1.0:
+        loan.status = CALLED
+        loan.call_turn = clock.month * 1000 + clock.turn
+        if order_sale(w, loan_id, loan, node, event) > 0.0:
+            op.selling = 1
+
+
+@rule
+def watch_covenants(w, clock):
+    """Call margin on secured loans above their covenant LTV; last round's calls end as cured or as a default."""
+    now = clock.month * 1000 + clock.turn
+    for k in range(clock.used_loans):
+        loan = w.loans[k]
+        if loan.kind != EQUIPMENT or (loan.status != PERFORMING and loan.status != CALLED):
+            continue
+        op = w.operators[loan.borrower]
+        if op.status == GONE or op.failing > 0:
+            continue
+        breach = loan.principal > loan.covenant_ltv * loan.collateral + 1.0
+        if loan.status == PERFORMING and breach:
+            call_margin(w, k, loan, clock)
+        elif loan.status == CALLED and loan.call_turn < now:
+            if breach:
+                op.failing = 1 + C_LTV
+                op.failing_event = loan.last_event
+                clock.news += 1
+            else:
+                loan.status = PERFORMING
+                log_event(
+                    w.events, clock, E_CURED, C_LTV, len(w.lenders) + loan.borrower, loan.lender, -1, 0.0,
+                    loan.principal, loan.last_event,
+                )  # fmt: skip
+                withdraw_order(w, k, len(w.lenders) + loan.borrower)
+
+
+@rule
+def withdraw_order(w, loan_id, node):
+    """Take what is left of a margin-call sale off the market."""
+    k = w.first_lot[node]
+    while k >= 0:
+        lot = w.lots[k]
+        if lot.loan == loan_id and lot.reason == S_MARGIN_CALL:
+            lot.offered = 0.0
+            lot.reason = 0
+            lot.asked = -1
+        k = lot.following
+
+
+@rule
+def watch_coins(w, clock):
+    """Coin-backed loans: above the call level the borrower adds coins, above the close-out level coins are sold.
+
+    Close-out sells x coins so that the loan returns to the opening LTV l: x = (L - l C p)/((1 - l) p).
+    """
+    terms = w.terms[0]
+    for k in range(clock.used_loans):
+        loan = w.loans[k]
+        if loan.kind != MARGIN or loan.status == FREE or loan.status == DEFAULTED or loan.principal < 1.0:
+            continue
+        op = w.operators[loan.borrower]
+        ltv = loan.principal / max(1.0, loan.coins * clock.btc)
+        if ltv <= terms.notes_margin_call or op.status == GONE:
+            continue
+        target = terms.notes_margin_ltv
+        event = log_event(
+            w.events, clock, E_COIN_CALL, C_BITCOIN_MARGIN, len(w.lenders) + loan.borrower, loan.lender, -1,
+            0.0, loan.principal, -1,
+        )  # fmt: skip
+        clock.news += 1
+        op.drain_event = event
+        added = min(op.btc, max(0.0, loan.principal / (target * clock.btc) - loan.coins))
+        op.btc -= added
+        op.drained += added * clock.btc
+        loan.coins += added
+        if loan.principal <= terms.notes_margin_closeout * loan.coins * clock.btc:
+            continue
+        excess = (loan.principal - target * loan.coins * clock.btc) / ((1.0 - target) * clock.btc)
+        close_out(loan, op, w.lenders[loan.lender], clock, w.book, min(loan.coins, max(0.0, excess)))
+        if loan.coins < 1e-9 and loan.principal > 1.0 and op.failing == 0:
+            op.failing = 1 + C_BITCOIN_MARGIN
+            op.failing_event = event
+
+
+@rule
+def close_out(loan, op, lender, clock, book, coins):
+    """Sell ``coins`` pledged bitcoin; the lender keeps the proceeds up to its claim, unsold coins stay pledged."""
+    usd = min(coins * clock.btc, loan.principal)
+    loan.coins = max(0.0, loan.coins - usd / clock.btc)
+    interest = min(usd, loan.interest)
+    loan.interest -= interest
+    loan.principal -= usd
+    loan.unpaid = min(loan.unpaid, loan.principal)
+    loan.recovered += usd
+    op.debt -= usd
+    lender.book -= usd
+    lender.cash += usd
+    book[COIN_CLOSEOUT] += usd

@@ -1,0 +1,35 @@
+"""Cascades as genealogies: which default or failure descends from which."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agents.ledger import E_DEFAULT, E_LENDER_FAILURE
+from agents.rule import entry
+
+
+@entry
+def trace(events, n, near, root, depth):
+    """Trace defaults and lender failures to the first of their cascade.
+
+    Parents stand before their children. Writes for each of the ``n`` events: ``near`` the nearest default or
+    failure at or above it (-1 none), ``root`` the first of that cascade (-1), ``depth`` its generation (0 a root).
+    """
+    for k in range(n):
+        e = events[k]
+        up = near[e.parent] if e.parent >= 0 else -1
+        near[k] = up
+        root[k] = -1
+        depth[k] = 0
+        if e.kind == E_DEFAULT or e.kind == E_LENDER_FAILURE:
+            near[k] = k
+            root[k] = root[up] if up >= 0 else k
+            depth[k] = depth[up] + 1 if up >= 0 else 0
+
+
+def cascades(events: np.recarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (near, root, depth), int64 arrays of one entry an event; see :func:`trace`."""
+    n = len(events)
+    near, root, depth = (np.full(max(n, 1), -1, np.int64) for _ in range(3))
+    trace(events, n, near, root, depth)
+    return near[:n], root[:n], depth[:n]

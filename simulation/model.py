@@ -1,0 +1,115 @@
+"""The Mesa model: agents are views of rows, a step is a month, the numbers are those of ``run`` bit for bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mesa
+import numpy as np
+
+from agents.views import HardwareBuyer, Lender, Miner, Neocloud, RowAgent
+from simulation.build import build_world
+from simulation.month import MONTH, STEP, advance
+from simulation.runs import Result, raise_fault
+from simulation.scenario import Scenario
+from simulation.summary import summarise
+
+
+class ComputeCreditModel(mesa.Model):
+    """The credit market behind GPUs as a Mesa ``Model``.
+
+    ``agents`` are Lender, Miner, Neocloud and HardwareBuyer views: reading or writing an attribute reads or
+    writes the row of the world. ``step()`` is a month; after the horizon it does nothing. The rules of the
+    engine act, not Mesa's scheduler, so ``step`` gives the same bits as :func:`simulation.runs.run`.
+
+    Parameters
+    ----------
+    scenario: the scenario, or None for the shipped base.
+    rng: the seed of the run (an integer).
+    """
+
+    def __init__(self, scenario: Scenario | None = None, *, rng: int = 1, replication: int = 0) -> None:
+        super().__init__(rng=rng)
+        if scenario is None:
+            from simulation.config import base_config, load_scenario
+
+            scenario = load_scenario(base_config())
+        self.scenario = scenario
+        self.run_seed = int(rng)
+        self.replication = replication
+        self.world = build_world(scenario, self.run_seed, replication)
+        self._create_views()
+        self.datacollector = mesa.DataCollector(
+            model_reporters={name: (_last, [self, name]) for name in self.world.panel.dtype.names if name != "month"}
+        )
+
+    def _create_views(self) -> None:
+        """Create one view a row (the outside investors and the backstop are rows, not agents)."""
+        world = self.world
+        for row in range(len(world.lenders) - 1):
+            Lender(self, world.lenders, row, row)
+        offset = len(world.lenders)
+        for row in range(len(world.operators)):
+            kind = Miner if world.operators.kind[row] == 1 else Neocloud
+            kind(self, world.operators, row, offset + row)
+        offset += len(world.operators)
+        for row in range(len(world.buyers) - 1):
+            HardwareBuyer(self, world.buyers, row, offset + row)
+
+    @property
+    def month(self) -> int:
+        """Months completed."""
+        return int(self.world.clock[0].month)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the horizon is reached."""
+        return self.month >= len(self.world.panel)
+
+    def step(self) -> None:
+        """Advance to the end of the month and collect its measures."""
+        if self.finished:
+            self.running = False
+            return
+        advance(self.world, MONTH)
+        raise_fault(self.world)
+        self.datacollector.collect(self)
+        self.running = not self.finished
+
+    def step_phase(self) -> None:
+        """Advance by one phase of the month, or one round of the cascade."""
+        if self.finished:
+            self.running = False
+            return
+        month = self.month
+        advance(self.world, STEP)
+        raise_fault(self.world)
+        if self.month > month:
+            self.datacollector.collect(self)
+        self.running = not self.finished
+
+    def sell_block(self, chip: str, units: float) -> None:
+        """Put ``units`` GPUs of a generation on the market in the next cascade (outside investors sell, no reserve).
+
+        Raises ValueError on an unknown generation or a number of units that is not positive.
+        """
+        names = [c.name for c in self.scenario.chips]
+        if chip not in names:
+            raise ValueError(f"unknown generation {chip!r}: one of {', '.join(names)}")
+        if not np.isfinite(units) or units <= 0:
+            raise ValueError(f"units must be a positive number, not {units}")
+        clock = self.world.clock[0]
+        clock.imposed_chip = names.index(chip)
+        clock.imposed_units = float(units)
+
+    def result(self) -> Result:
+        """Return the result so far (summary, panels, events, trades)."""
+        return Result(self.scenario, self.run_seed, self.replication, self.world, summarise(self.world))
+
+
+def _last(model: ComputeCreditModel, name: str) -> Any:
+    """Return a column of the last completed month."""
+    return model.world.panel[name][max(0, model.month - 1)]
+
+
+__all__ = ["ComputeCreditModel", "HardwareBuyer", "Lender", "Miner", "Neocloud", "RowAgent"]

@@ -1,0 +1,174 @@
+"""Run a scenario: build the world, advance it to the horizon, hand back tables and a summary."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from agents import buyers, chips, contracts, ledger, lenders, operators, rule
+from simulation import panel as panels
+from simulation.build import build_world
+from simulation.month import HORIZON, PHASES, advance
+from simulation.scenario import Scenario
+from simulation.summary import summarise
+from simulation.world import World, node_name, tables
+
+_TABLES = {
+    t.name: t
+    for t in (
+        chips.CHIP, lenders.LENDER, operators.OPERATOR, buyers.BUYER, contracts.LOAN, contracts.LOT, contracts.ORDER,
+        contracts.LINE, ledger.EVENT, ledger.TRADE, ledger.CLOCK, panels.PATH, panels.PANEL, panels.CHIP_PANEL,
+        panels.KIND_PANEL,
+    )
+}  # fmt: skip
+
+
+class InvariantError(RuntimeError):
+    """An identity of the model was violated: says which, in which month and phase, and for whom."""
+
+
+@dataclass
+class Result:
+    """What a run leaves: see the attributes; ``twin`` is the paired run with one thing changed."""
+
+    scenario: Scenario
+    seed: int
+    replication: int
+    world: World
+    summary: dict[str, Any]
+    seconds: dict[str, float] = field(default_factory=dict)
+    twin: Result | None = None
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """Return one table of the world as a DataFrame; panels carry the calendar month, events names of nodes."""
+        rows = tables(self.world)[name]
+        months = int(self.world.clock[0].month)
+        if name == "panel":
+            rows = rows[:months]
+        elif name == "chip_panel":
+            rows = rows[: months * len(self.world.chips)]
+        elif name == "kind_panel":
+            rows = rows[: months * (len(rows) // max(1, len(self.world.panel)))]
+        data = _TABLES[name].frame(rows)
+        if "month" in data and name != "clock":
+            start = pd.Period(self.scenario.run.start, "M")
+            data.insert(1, "date", (start + data["month"].to_numpy()).to_timestamp() if len(data) else pd.Series(dtype="M8[ns]"))
+        if name == "chip_panel":
+            data["chip"] = pd.Categorical.from_codes(data["chip"], [c.name for c in self.scenario.chips])
+        if name == "kind_panel":
+            data["kind"] = pd.Categorical.from_codes(data["kind"], KINDS)
+        return data
+
+    @property
+    def panel(self) -> pd.DataFrame:
+        """The monthly panel, one row a month."""
+        return self.frame("panel")
+
+    @property
+    def chip_panel(self) -> pd.DataFrame:
+        """The market of each generation, one row a month and generation."""
+        return self.frame("chip_panel")
+
+    @property
+    def kind_panel(self) -> pd.DataFrame:
+        """Balance sheets, one row a month and kind of agent."""
+        return self.frame("kind_panel")
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """What happened, one row an event; ``parent`` is the row of the event that triggered it."""
+        data = self.frame("events")
+        for column in ("node", "other"):
+            names = {n: self.name(n) if n >= 0 else "" for n in data[column].unique()}
+            data[f"{column}_name"] = data[column].map(names)
+        return data
+
+    @property
+    def trades(self) -> pd.DataFrame:
+        """Sales of used GPUs, one row a fill."""
+        return self.frame("trades")
+
+    @property
+    def flows(self) -> pd.DataFrame:
+        """USD by month (rows) and item of the ledger (columns)."""
+        months = int(self.world.clock[0].month)
+        return pd.DataFrame(self.world.flows[:months], columns=[item.name for item in ledger.ITEMS])
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table of the world at the end of the run."""
+        return {name: self.frame(name) for name in tables(self.world)}
+
+    def name(self, node: int) -> str:
+        """Return the readable name of a node."""
+        return node_name(self.world, int(node))
+
+
+KINDS = [*lenders.LENDER_KINDS, "neocloud", "miner", *buyers.BUYER_KINDS]
+
+
+def raise_fault(world: World) -> None:
+    """Raise InvariantError when the world stopped on a violated identity."""
+    clock = world.clock[0]
+    if clock.fault == 0:
+        return
+    what = ledger.FAULTS[clock.fault]
+    where = f"month {clock.month}, phase {PHASES[clock.phase].name}, round {clock.turn}"
+    who = node_name(world, int(clock.fault_node)) if clock.fault in (8, 9) else f"row {clock.fault_node}"
+    if clock.fault == 7:
+        who = ledger.SECTORS[clock.fault_node]
+    raise InvariantError(
+        f"{what} ({where}; {who}; by {clock.fault_usd:,.2f}). This is a fault of the model, not of your input: "
+        "please report the config and the seed."
+    )
+
+
+def play(scenario: Scenario, seed: int = 1, replication: int = 0) -> World:
+    """Build a world and advance it to the horizon; raise InvariantError if an identity is violated."""
+    world = build_world(scenario, seed, replication)
+    advance(world, HORIZON)
+    raise_fault(world)
+    return world
+
+
+def run(
+    scenario: Scenario,
+    seed: int = 1,
+    replication: int = 0,
+    *,
+    twin: Scenario | None = None,
+    amplification: bool = True,
+) -> Result:
+    """Run a scenario and return its Result.
+
+    ``twin`` is a second scenario run on the same draws (its result is ``result.twin``). ``amplification`` runs a
+    third time with prices and funding frozen, to tell how much of the losses is the cascade's. The numbers
+    depend on (scenario, seed, replication) alone.
+    """
+    started = time.perf_counter()
+    compiled = rule.is_compiled_on_disk()
+    world = build_world(scenario, seed, replication)
+    built = time.perf_counter()
+    advance(world, HORIZON)
+    ran = time.perf_counter()
+    raise_fault(world)
+    result = Result(scenario, seed, replication, world, summarise(world))
+    result.seconds = {"build": built - started, "kernels": ran - built, "compiled_before": float(compiled)}
+    if amplification:
+        result.summary["amplification"] = amplify(scenario, seed, replication, result.summary["losses"])
+    if twin is not None:
+        result.twin = run(twin, seed, replication, amplification=amplification)
+    return result
+
+
+def amplify(scenario: Scenario, seed: int, replication: int, losses: float) -> float:
+    """Return losses over the losses of the same draws with forced lots sold at fundamental and funding frozen."""
+    policy = scenario.policy.model_copy(update={"frozen": True})
+    calm = summarise(play(scenario.model_copy(update={"policy": policy}), seed, replication))["losses"]
+    if losses < 1.0:
+        return float("nan")
+    return losses / calm if calm > 1.0 else float(np.inf)
