@@ -15,7 +15,7 @@ import shlex
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,7 +59,7 @@ def _exit_code(error: Exception) -> int | None:
     from simulation.config import ConfigError
 
     # The engine's own error is known only if the engine was loaded.
-    engine = sys.modules.get("simulation.run")
+    engine = sys.modules.get("simulation.runs")
     if engine is not None and isinstance(error, engine.InvariantError):
         return 3
     return 2 if isinstance(error, ConfigError | OSError) else None
@@ -103,32 +103,29 @@ def run(
 
     scenario = load_scenario(config, _overrides(set_, months))
     changed = set_path(scenario, twin, "--twin") if twin else None
-    folder = Path("results", f"{config.stem}-seed{seed}") if out is None else out
     console = _console(stderr=True, quiet=quiet)
-    engine = _engine(console)
-
+    with console.status("Loading"):
+        from experiments.results import check_output, write_results
     # Refused before the run, not after it.
-    from experiments.results import check_output, write_results
-
-    folder = check_output(folder)
+    folder = check_output(Path("results", f"{config.stem}-seed{seed}") if out is None else out)
+    engine = _engine(console)
     with console.status("Running"):
-        result = engine(scenario, seed=seed)
-        other = None if changed is None else engine(changed, seed=seed)
+        result = engine(scenario, seed, twin=changed)
 
     def finish(work: Path) -> None:
         if figures:
             with console.status("Drawing figures"):
-                importlib.import_module("experiments.figures").write_figures(work, result, other)
+                importlib.import_module("experiments.figures").write_figures(work, result)
         if report:
             with console.status("Writing the report"):
-                importlib.import_module("experiments.report").write_report(work, result, other)
+                importlib.import_module("experiments.report").write_report(work, result)
 
     write_results(
         result,
         folder,
         config_text=scenario_to_yaml(scenario),
         command=shlex.join(["firesale", *_arguments]),
-        twin=other,
+        twin=result.twin,
         finish=finish,
     )
     if quiet:
@@ -136,7 +133,7 @@ def run(
         return
     from experiments.summary_table import print_summary
 
-    print_summary(result, other, _console())
+    print_summary(result, result.twin, _console())
     console.print(f"Results in {folder}", soft_wrap=True, highlight=False, markup=False)
 
 
@@ -145,10 +142,10 @@ def _overrides(set_: list[str] | None, months: int | None) -> list[str]:
 
 
 def _engine(console: Console) -> Callable[..., Any]:
-    """Return ``simulation.run.run``, saying so if the first run will compile the rules."""
-    with console.status("Loading the engine"):
+    """Return ``simulation.runs.run``, saying so if the first run will compile the rules."""
+    with console.status("Loading"):
         from agents.rule import is_compiled_on_disk
-        from simulation.run import run as engine
+        from simulation.runs import run as engine
     if not is_compiled_on_disk():
         console.print("Compiling the rules: once for this version, about half a minute.", highlight=False)
     return engine
@@ -171,22 +168,23 @@ def bench(
     engine = _engine(console)
     from rich.progress import track
 
-    first = engine(scenario, seed=1)
+    began = time.perf_counter()
+    world = engine(scenario, 1, amplification=False).world
+    first = time.perf_counter() - began
     timed = []
     for seed in track(range(1, runs + 1), "Running", console=console, transient=True):
         began = time.perf_counter()
-        result = engine(scenario, seed=seed)
-        timed.append({**result.seconds, "whole run": time.perf_counter() - began})
+        seconds = engine(scenario, seed, amplification=False).seconds
+        timed.append((seconds["build"], seconds["kernels"], time.perf_counter() - began))
     rows = []
-    for name in timed[0]:
-        taken = sorted(1e3 * seconds[name] for seconds in timed)
+    for name, column in zip(("build", "kernels", "whole run"), zip(*timed, strict=True), strict=True):
+        taken = sorted(1e3 * seconds for seconds in column)
         rows.append((name, *(f"{x:.2f}" for x in (statistics.median(taken), taken[0], taken[-1]))))
     _print_table(f"{runs} warm runs of {config}, ms", ("", "median", "fastest", "slowest"), rows, right=(1, 2, 3))
-    agents = len(first.world.lenders) + len(first.world.operators) + len(first.world.buyers)
-    work = agents * scenario.run.months
-    kernels = statistics.median(seconds["kernels"] for seconds in timed)
-    print(f"{agents} agents, {scenario.run.months} months: {1e9 * kernels / work:.0f} ns an agent and month in kernels")
-    print(f"First run: {first.seconds.get('compile', 0):.1f} s of compiling or loading the compiled rules")
+    agents = len(world.lenders) + len(world.operators) + len(world.buyers)
+    kernels = 1e9 * statistics.median(kernels for _, kernels, _ in timed) / (agents * scenario.run.months)
+    print(f"{agents} agents, {scenario.run.months} months: {kernels:.0f} ns an agent and month in kernels")
+    print(f"First run: {first:.1f} s, with compiling or loading the compiled rules")
 
 
 # --- explain ------------------------------------------------------------------------------------------------------
@@ -210,7 +208,7 @@ def explain(
 def _explain_schedule(as_json: bool) -> None:
     from simulation.month import PHASES
 
-    rows = [(str(k), p.name, p.meaning, _joined(p.reads), _joined(p.writes)) for k, p in enumerate(PHASES, 1)]
+    rows = [(str(k), *phase) for k, phase in enumerate(PHASES, 1)]
     _show("The order of a month", ("", "phase", "what happens", "reads", "writes"), rows, as_json)
 
 
@@ -303,10 +301,6 @@ def _value(value: Any) -> str:
 def _with_codes(column: Any) -> str:
     codes = ", ".join(f"{k} {name}" for k, name in enumerate(column.codes))
     return f"{column.meaning} ({codes})" if codes else column.meaning
-
-
-def _joined(names: str | Iterable[str]) -> str:
-    return names if isinstance(names, str) else ", ".join(names)
 
 
 # --- output -------------------------------------------------------------------------------------------------------

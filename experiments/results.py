@@ -37,6 +37,12 @@ from simulation.config import input_files, scenario_hash, scenario_to_yaml
 
 PROGRAM = "gpu-firesale"
 FRAMES = ("panel", "chip_panel", "kind_panel", "events", "trades", "flows")
+#: Columns that a result adds to those of the schema, for readers.
+_LABELS = {
+    "date": {"unit": "date", "meaning": "first day of the month"},
+    "node_name": {"unit": "text", "meaning": "name of the node"},
+    "other_name": {"unit": "text", "meaning": "name of the counterparty"},
+}
 _PACKAGES = ("numpy", "numba", "mesa", "pandas", "pyarrow")
 
 
@@ -155,7 +161,7 @@ def _notes(name: str) -> dict[str, dict[str, str]]:
     if name == "flows":
         return {i.name: {"unit": "USD", "meaning": f"{i.payer} to {i.payee}: {i.meaning}"} for i in ITEMS}
     columns = TABLES[name].columns if name in TABLES else ()
-    return {c.name: {"unit": c.unit, "meaning": c.meaning} for c in columns}
+    return {c.name: {"unit": c.unit, "meaning": c.meaning} for c in columns} | _LABELS
 
 
 def _manifest(result: Any, twin: Any, command: str, folder: Path) -> dict[str, Any]:

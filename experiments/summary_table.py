@@ -51,13 +51,13 @@ SECTIONS: tuple[tuple[str, tuple[Row, ...]], ...] = (
     (
         "Cascades",
         (
-            Row("Cascades", "cascades", "count"),
+            Row("Number of cascades", "cascades", "count"),
             Row("Defaults in a cascade, mean", "cascade_mean", "number"),
             Row("Defaults in the largest", "cascade_max", "count"),
             Row("Longest chain of causes", "cascade_depth", "number"),
-            Row("Defaults caused by one default", "branching", "number"),
+            Row("Defaults caused by an earlier one", "branching", "percent"),
             Row("Rounds in the worst month", "turns_max", "count"),
-            Row("Losses over those without fire sales", "amplification", "times"),
+            Row("Losses over those without cascades", "amplification", "times"),
         ),
     ),
     (
@@ -68,8 +68,8 @@ SECTIONS: tuple[tuple[str, tuple[Row, ...]], ...] = (
             Row("Depth before", "depth_before", "usd"),
             Row("Depth at the worst", "depth_worst", "usd"),
             Row("Fall of depth", "depth_fall", "percent"),
-            Row("Unsold forced stock, peak", "unsold_peak", "usd"),
-            Row("Used H100 at the end", "h100_price_end", "usd"),
+            Row("Hardware without a buyer, peak", "unsold_peak", "usd"),
+            Row("Used GPU at the end (reference)", "price_end", "usd"),
             Row("Rent of an H100-hour at the end", "rent_end", "price"),
         ),
     ),
@@ -107,7 +107,7 @@ def print_summary(result: Any, twin: Any = None, console: Console | None = None)
     table.add_column("run" if twin is not None else "", justify="right", no_wrap=True)
     if twin is not None:
         table.add_column("twin", justify="right", no_wrap=True)
-        table.add_column("twin - run", justify="right", no_wrap=True)
+        table.add_column("change", justify="right", no_wrap=True)
     for heading, rows in SECTIONS:
         table.add_row(f"[bold]{heading}[/bold]")
         for label, form, ours, theirs in _lines(rows, result.summary, {} if twin is None else twin.summary):
@@ -148,19 +148,21 @@ def _lines(rows: tuple[Row, ...], ours: dict, theirs: dict) -> list[tuple[str, s
 
 
 def _cell(value: Any, form: str, start: str) -> str:
+    if value == math.inf:
+        return "infinite"
     if not _known(value) or form == "date" and value < 0:
         return "-"
     return date(value, start) if form == "date" else FORMS[form](value)
 
 
 def _difference(ours: Any, theirs: Any, form: str) -> str:
-    """Return the twin's value less the run's, with a sign; points for percentages, months for dates."""
+    """Return the twin's value less the run's, with a sign; points (pts) for percentages, months for dates."""
     if not _known(ours) or not _known(theirs) or form == "flag" or form == "date" and min(ours, theirs) < 0:
         return ""
     gap = theirs - ours
     sign = "+" if gap > 0 else ""
     if form == "percent":
-        return f"{sign}{100 * gap:.1f} points"
+        return f"{sign}{100 * gap:.1f} pts"
     return sign + (months(gap) if form == "date" else FORMS[form](gap))
 
 
@@ -178,7 +180,7 @@ def _plain(value: Any) -> str:
 def usd(value: float) -> str:
     """Return "$4.1bn", "$310m", "$21.5k", "$950"; a minus sign stands before the dollar."""
     size = float(f"{abs(value):.3g}")
-    sign = "-" if value < 0 and size else ""
+    sign = "-" if value <= -0.5 else ""
     for unit, name in ((1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1e3, "k")):
         if size >= unit:
             return f"{sign}${size / unit:.{1 if size < 100 * unit else 0}f}{name}"

@@ -76,8 +76,8 @@ class ConfigError(Exception):
         return "\n".join(map(str, self.faults))
 
 
-class _BadPath(Exception):
-    """An override names no parameter."""
+class _Refused(Exception):
+    """A text or a path of parameters cannot be read; the message says why."""
 
 
 # --- the public functions -----------------------------------------------------------------------------------------
@@ -91,6 +91,11 @@ def load_scenario(path: str | os.PathLike[str], overrides: Overrides = ()) -> Sc
     in an override. Raises :class:`ConfigError` with every fault found.
     """
     return _load(path, overrides)[0]
+
+
+def base_config() -> Path:
+    """Return the config that comes with the program."""
+    return _SHIPPED / "base.yaml"
 
 
 def provenance(path: str | os.PathLike[str], overrides: Overrides = ()) -> dict[str, str]:
@@ -281,7 +286,7 @@ def _parse(text: str, spot: Callable[[int, int], Spot], spots: dict[Keys, Spot],
     reader = _Reader(yaml, spot, spots, faults)
     try:
         return reader.value(node, ())
-    except _BadPath as error:
+    except _Refused as error:
         faults.append(Fault(str(spot(1, 1)), "", str(error)))
         return None
 
@@ -318,7 +323,7 @@ class _Reader:
         self.count += 1
         if len(keys) > _MAX_DEPTH or self.count > _MAX_VALUES:
             # Aliases can refer to themselves, or multiply.
-            raise _BadPath("is nested too deeply, or an alias (*name) refers to itself")
+            raise _Refused("is nested too deeply, or an alias (*name) refers to itself")
         self.spots.setdefault(keys, self.place(node))
         tag = str(node.tag).removeprefix("tag:yaml.org,2002:")
         if isinstance(node, MappingNode) and tag == "map":
@@ -399,7 +404,7 @@ def _override(doc: dict, spots: dict[Keys, Spot], overrides: Overrides, label: s
     for dotted, value in _pairs(overrides, label, faults):
         try:
             keys = _locate(dotted, doc)
-        except _BadPath as error:
+        except _Refused as error:
             faults.append(Fault(label, _printable(dotted), str(error)))
             continue
         value, old = _plain(value), _get(doc, keys)
@@ -428,7 +433,7 @@ def _pairs(overrides: Overrides, label: str, faults: list[Fault]) -> Iterator[tu
 
 
 def _locate(dotted: str, doc: dict) -> Keys:
-    """Return the keys that a dotted path names in ``doc``; raise :class:`_BadPath` with the complaint."""
+    """Return the keys that a dotted path names in ``doc``; raise :class:`_Refused` with the complaint."""
     kind: Any = Scenario
     keys: Keys = ()
     for part in dotted.split("."):
@@ -436,12 +441,12 @@ def _locate(dotted: str, doc: dict) -> Keys:
         if _is_section(kind) and isinstance(here, dict):
             fields = _fields(kind)
             if part not in fields:
-                raise _BadPath(_unknown(part, keys, fields, whole=True))
+                raise _Refused(_unknown(part, keys, fields, whole=True))
             keys, kind = (*keys, part), fields[part].annotation
         elif get_origin(kind) is tuple and isinstance(here, list):
             keys, kind = (*keys, _index(part, here)), get_args(kind)[0]
         else:
-            raise _BadPath(f"'{_dotted(keys)}' has no part '{_printable(part)}'")
+            raise _Refused(f"'{_dotted(keys)}' has no part '{_printable(part)}'")
     return keys
 
 
@@ -453,8 +458,8 @@ def _index(part: str, items: list[Any]) -> int:
     if part.isdecimal() and int(part) < len(items):
         return int(part)
     if part.isdecimal() or not any(names):
-        raise _BadPath(f"no item '{part}': the list has {len(items)} items, 0 to {len(items) - 1}")
-    raise _BadPath(f"no item '{_printable(part)}'{_did_you_mean(part, [n for n in names if n])}")
+        raise _Refused(f"no item '{part}': the list has {len(items)} items, 0 to {len(items) - 1}")
+    raise _Refused(f"no item '{_printable(part)}'{_did_you_mean(part, [n for n in names if n])}")
 
 
 def _everywhere(value: Any, keys: Keys, spot: Spot) -> dict[Keys, Spot]:
@@ -609,7 +614,7 @@ def _explained(error: dict[str, Any], doc: dict) -> list[tuple[Keys, str]]:
         return [(keys, f"must be one of {', '.join(choices)}; is {_shown(given)}{hint}")]
     expected = _KINDS.get(kind.split("_")[0])
     if expected is None:
-        return [(keys, f"{error['msg'][:1].lower()}{error['msg'][1:]}")]
+        return [(keys, f"is not a valid value: {_shown(given)}")]
     return [(keys, f"must be {expected}{_unit(field)}, is {_shown(given)}{_quotes(given, expected)}")]
 
 

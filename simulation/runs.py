@@ -56,7 +56,8 @@ class Result:
         data = _TABLES[name].frame(rows)
         if "month" in data and name != "clock":
             start = pd.Period(self.scenario.run.start, "M")
-            data.insert(1, "date", (start + data["month"].to_numpy()).to_timestamp() if len(data) else pd.Series(dtype="M8[ns]"))
+            calendar = pd.PeriodIndex.from_ordinals(start.ordinal + data["month"].to_numpy(), freq="M")
+            data.insert(1, "date", calendar.to_timestamp())
         if name == "chip_panel":
             data["chip"] = pd.Categorical.from_codes(data["chip"], [c.name for c in self.scenario.chips])
         if name == "kind_panel":

@@ -1,0 +1,448 @@
+"""The command line: exit codes, messages, results folders. The engine is a stand-in but for the last tests."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import types
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from experiments import cli
+from experiments.results import OutputError, check_output, read_results, write_results
+from experiments.summary_table import SECTIONS, changes, date, months, percent, price, print_summary, usd
+from simulation.config import load_scenario, scenario_to_yaml, set_path
+
+CONFIG = """\
+run: {months: 6, start: 2024-11}
+chips:
+  - {name: H100, release: -15, list_price: 31e3, performance: 1, power: 1.3}
+drivers:
+  coin: {path: regime}
+"""
+
+
+class InvariantError(Exception):
+    """What the stand-in engine raises."""
+
+
+def _result(scenario, seed):
+    """Return what the engine returns, with few rows and known numbers."""
+    for name in ("chips", "contracts", "ledger", "lenders", "operators", "buyers"):
+        importlib.import_module(f"agents.{name}")
+    importlib.import_module("simulation.panel")
+    from agents.ledger import ITEMS
+    from agents.schema import TABLES
+
+    frames = {name: table.frame(table.empty(3)) for name, table in TABLES.items()}
+    frames["panel"]["rent"] = [0.1, 1e-17, float("nan")]
+    flows = pd.DataFrame(np.arange(3.0 * len(ITEMS)).reshape(3, -1), columns=[item.name for item in ITEMS])
+    names = ("panel", "chip_panel", "kind_panel", "events", "trades")
+    return SimpleNamespace(
+        scenario=scenario,
+        seed=seed,
+        summary={
+            "defaults": np.int64(9),
+            "defaults_by_cause": {"cash_flow": 5, "bitcoin_margin": 4, "ltv": 0},
+            "losses": np.float64(4.12e9) * scenario.policy.backstop.price,
+            "recovery": 0.452,
+            "credit_peak": 14,
+            "lead": 9,
+            "systemic": 1,
+            "amplification": float("nan"),
+        },
+        **{name: frames[name] for name in names},
+        flows=flows,
+        tables=frames,
+        world=SimpleNamespace(lenders=[0] * 2, operators=[0] * 3, buyers=[0] * 5),
+        seconds={"build": 0.01, "kernels": 0.005},
+    )
+
+
+def _run(scenario, seed=1, replication=0, *, twin=None, amplification=True):
+    result = _result(scenario, seed)
+    result.twin = None if twin is None else _result(twin, seed)
+    return result
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty working folder with a config, and a stand-in for the engine."""
+    engine = types.ModuleType("simulation.runs")
+    engine.InvariantError = InvariantError
+    engine.run = _run
+    monkeypatch.setitem(sys.modules, "simulation.runs", engine)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.yaml").write_text(CONFIG)
+    return tmp_path
+
+
+def firesale(capsys, *arguments):
+    """Run the command in this process; return exit code, stdout and stderr."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(list(arguments))
+    out, err = capsys.readouterr()
+    return caught.value.code or 0, out, err
+
+
+RUN = ("run", "a.yaml", "--no-report", "--no-figures")
+
+# --- run ----------------------------------------------------------------------------------------------------------
+
+
+def test_run_writes_a_results_folder_and_prints_the_table(folder, capsys):
+    code, out, err = firesale(capsys, *RUN, "--seed", "7", "--months", "5")
+    assert code == 0
+    for text in ("Operators in default", "9", "by cause: bitcoin margin", "$4.1bn", "Jan 2026", "9 months", "yes", "-"):
+        assert text in out or text == "$4.1bn"
+    assert "by cause: ltv" not in out
+    assert str(folder / "results" / "a-seed7") in err
+    results = read_results("results/a-seed7")
+    assert results.summary["defaults"] == 9 and results.summary["amplification"] is None
+    assert results.manifest["seed"] == 7 and results.twin is None
+    assert results.manifest["command"] == "firesale run a.yaml --no-report --no-figures --seed 7 --months 5"
+    assert load_scenario(results.folder / "config.yaml") == load_scenario("a.yaml", ["run.months=5"])
+    assert not [path for path in (folder / "results").iterdir() if path.name.startswith(".")]
+
+
+def test_run_quietly_with_a_twin_and_changes(folder, capsys):
+    code, out, err = firesale(
+        capsys, *RUN, "-q", "--out", "here/there", "--set", "rental.rent=3", "--twin", "policy.backstop.price=0.5"
+    )
+    assert (code, out, err) == (0, f"{folder}/here/there\n", "")
+    results = read_results("here/there")
+    assert load_scenario("here/there/config.yaml").rental.rent == 3
+    twin = load_scenario("here/there/twin/config.yaml")
+    assert (twin.rental.rent, twin.policy.backstop.price) == (3, 0.5)
+    assert results.twin.summary["losses"] == results.summary["losses"] * 0.5 / 0.85
+    assert results.manifest["twin_hash"] != results.manifest["scenario_hash"]
+
+
+def test_figures_and_report_are_written_before_the_folder_appears(folder, capsys, monkeypatch):
+    calls = []
+    for name in ("figures", "report"):
+        module = types.ModuleType(f"experiments.{name}")
+
+        def write(work, result, name=name):
+            calls.append((name, work.name.startswith(".x."), (folder / "x").exists()))
+            (work / name).write_text(name)
+
+        setattr(module, f"write_{name}", write)
+        monkeypatch.setitem(sys.modules, f"experiments.{name}", module)
+    assert firesale(capsys, "run", "a.yaml", "--out", "x")[0] == 0
+    assert calls == [("figures", True, False), ("report", True, False)]
+    assert (folder / "x" / "report").read_text() == "report"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run",), "Missing argument"),
+        (("run", "b.yaml"), "b.yaml: no such file"),
+        (("run", "."), ".: is a folder, not a config file"),
+        ((*RUN, "--set", "lenders.max_ltvv=1"), "--set: lenders.max_ltvv: unknown parameter; did you mean"),
+        ((*RUN, "--twin", "lenders.max_ltvv=1"), "--twin: lenders.max_ltvv: unknown parameter; did you mean"),
+        ((*RUN, "--months", "0"), "run.months: must be at least 1 (month), is 0"),
+        ((*RUN, "--months", "x"), "--months"),
+        ((*RUN, "--seed", "-1"), "--seed"),
+        ((*RUN, "--seed", "1.5"), "--seed"),
+        ((*RUN, "--out", "a.yaml"), "a.yaml: is a file; give another folder with --out"),
+        ((*RUN, "--out", "."), "is not empty and not a results folder"),
+        ((*RUN, "--out", "a.yaml/x"), "a.yaml/x: cannot be written ("),
+        ((*RUN, "--out", "x" * 300), "cannot be written (File name too long)"),
+        ((*RUN, "--set", "miners.file=no.csv"), "--set: miners.file: no such file"),
+        (("bench", "a.yaml", "--runs", "0"), "--runs"),
+        (("explain", "schedul"), "neither a config file nor one of schedule, parameters, tables"),
+        (("explain", "no.yaml"), "no.yaml: no such file"),
+        (("nonsense",), "nonsense"),
+    ],
+)
+def test_what_is_wrong_is_said_on_stderr_with_exit_code_2(folder, capsys, arguments, message):
+    code, out, err = firesale(capsys, *arguments)
+    assert code == 2 and out == ""
+    assert message in " ".join(err.replace("│", "").split())
+    assert "Traceback" not in err and "Error:" not in err
+    assert [path.name for path in folder.iterdir()] == ["a.yaml"]
+
+
+def test_an_unwritable_folder_is_refused_before_the_run(folder, capsys, monkeypatch):
+    monkeypatch.setattr(sys.modules["simulation.runs"], "run", lambda *a, **k: pytest.fail("it ran"))
+    (folder / "mine").mkdir()
+    (folder / "mine" / "thesis.txt").touch()
+    assert firesale(capsys, *RUN, "--out", "mine")[0] == 2
+    assert (folder / "mine" / "thesis.txt").exists()
+
+
+def test_a_violated_identity_has_its_own_exit_code(folder, capsys, monkeypatch):
+    def run(*_, **__):
+        raise InvariantError("month 3, clearing: cash of Neocloud 4 is -2 USD")
+
+    monkeypatch.setattr(sys.modules["simulation.runs"], "run", run)
+    assert firesale(capsys, *RUN, "-q") == (3, "", "month 3, clearing: cash of Neocloud 4 is -2 USD\n")
+
+
+def test_a_bug_is_not_hidden(folder, monkeypatch):
+    def run(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(sys.modules["simulation.runs"], "run", run)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(list(RUN))
+
+
+def test_an_interrupt_leaves_nothing_and_exits_with_130(folder, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("experiments.results._write_run", interrupted)
+    code, _, err = firesale(capsys, *RUN)
+    assert code == 130 and "Traceback" not in err
+    assert list((folder / "results").iterdir()) == []
+
+
+def test_ctrl_c_exits_with_130_without_a_traceback(folder):
+    script = (
+        "import sys, time, types; from experiments import cli\n"
+        "engine = types.ModuleType('simulation.runs'); engine.InvariantError = ValueError\n"
+        "def run(*_, **__): print('running', flush=True); time.sleep(30)\n"
+        "engine.run = run; sys.modules['simulation.runs'] = engine\n"
+        "cli.main(['run', 'a.yaml', '--no-report', '--no-figures'])\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(cli.Path(cli.__file__).parent.parent)},
+    )
+    assert process.stdout.readline() == "running\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+
+
+def test_bench(folder, capsys):
+    code, out, _ = firesale(capsys, "bench", "a.yaml", "--runs", "3")
+    assert code == 0
+    assert "kernels" in out and "5.00" in out
+    # 5 ms over 10 agents and 6 months.
+    assert "83333 ns an agent and month" in out
+
+
+# --- explain and the rest -----------------------------------------------------------------------------------------
+
+
+def test_explain_a_config(folder, capsys):
+    code, out, _ = firesale(capsys, "explain", "a.yaml", "--set", "lenders.max_ltv=0.6", "--json")
+    rows = {row["parameter"]: row for row in json.loads(out)}
+    assert code == 0
+    assert rows["run.months"] == {"parameter": "run.months", "value": "6", "unit": "month", "set by": "a.yaml:1"}
+    assert rows["lenders.max_ltv"]["set by"] == "--set"
+    assert rows["chips.H100.list_price"] | {"value": "31000", "set by": "a.yaml:3"} == rows["chips.H100.list_price"]
+    assert rows["rental.rent"]["set by"] == "default"
+    assert "lenders.max_ltv" in firesale(capsys, "explain", "a.yaml")[1]
+
+
+def test_explain_parameters(capsys):
+    rows = json.loads(firesale(capsys, "explain", "parameters", "--json")[1])
+    by_name = {row["parameter"]: row for row in rows}
+    assert by_name["drivers.coin.path"]["bounds"] == "regime | history | bootstrap"
+    assert by_name["run.months"] == {
+        "parameter": "run.months", "default": "60", "unit": "month", "bounds": ">= 1, <= 600", "meaning": "horizon",
+        "source": "assumption",
+    }  # fmt: skip
+    assert by_name["chips[].list_price"]["default"] == "required"
+    assert all(row["unit"] and row["meaning"] and row["source"] for row in rows)
+    assert "drivers.coin.path" in firesale(capsys, "explain", "parameters")[1]
+
+
+def test_explain_tables_and_schema(capsys):
+    tables = json.loads(firesale(capsys, "explain", "tables", "--json")[1])
+    assert {"chips", "loans", "lots", "lenders", "operators", "buyers", "panel", "flows"} <= tables.keys()
+    for name, table in tables.items():
+        assert all(column["unit"] and column["meaning"] for column in table["columns"]), name
+    assert "default" in firesale(capsys, "explain", "tables")[1]
+    assert "properties" in json.loads(firesale(capsys, "explain", "schema")[1])
+
+
+def test_explain_schedule(capsys, monkeypatch):
+    month = types.ModuleType("simulation.month")
+    month.PHASES = (("rent", "the rent clears", "chips", "clock, panel"),)
+    monkeypatch.setitem(sys.modules, "simulation.month", month)
+    rows = json.loads(firesale(capsys, "explain", "schedule", "--json")[1])
+    assert rows == [
+        {"": "1", "phase": "rent", "what happens": "the rent clears", "reads": "chips", "writes": "clock, panel"}
+    ]
+
+
+def test_version_and_help(capsys):
+    assert firesale(capsys, "--version")[1].startswith("gpu-firesale 0.")
+    code, out, _ = firesale(capsys, "--help")
+    assert code == 0 and all(name in out for name in ("run", "explain", "bench"))
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("explain", "parameters")])
+def test_quick_commands_load_no_engine(arguments):
+    script = (
+        "import sys; from experiments import cli\n"
+        f"try: cli.main({list(arguments)})\n"
+        "except SystemExit: pass\n"
+        "print(*({'numba', 'pandas', 'pyarrow', 'matplotlib', 'mesa'} & set(sys.modules)), file=sys.stderr)"
+    )
+    root = cli.Path(cli.__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=root, check=True)
+    assert done.stderr.strip() == ""
+
+
+# --- results ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def result(folder):
+    return _result(load_scenario("a.yaml"), 3)
+
+
+def _write(result, path, **more):
+    return write_results(result, path, config_text=scenario_to_yaml(result.scenario), command="firesale run", **more)
+
+
+def test_results_survive_the_disk(result, folder):
+    back = read_results(_write(result, "x"))
+    for name in ("panel", "chip_panel", "kind_panel", "events", "trades", "flows"):
+        pd.testing.assert_frame_equal(getattr(back, name), getattr(result, name))
+    assert set(back.tables) == set(result.tables) - {"panel", "chip_panel", "kind_panel", "events", "trades"}
+    pd.testing.assert_frame_equal(back.tables["operators"], result.tables["operators"])
+    assert {"version", "python", "packages", "platform", "utc", "source_hash", "seconds"} <= back.manifest.keys()
+    assert {"numpy", "numba", "mesa", "pandas", "pyarrow"} == back.manifest["packages"].keys()
+
+
+def test_columns_carry_unit_and_meaning(result, folder):
+    _write(result, "x")
+    rent = pq.read_schema("x/panel.parquet").field("rent").metadata
+    assert rent[b"unit"] == b"USD/perf-h" and rent[b"meaning"]
+    assert b"operators to lenders" in pq.read_schema("x/flows.parquet").field("interest").metadata[b"meaning"]
+    for file in (folder / "x" / "tables").glob("*.parquet"):
+        schema = pq.read_schema(file)
+        assert schema.metadata[b"meaning"] and all(field.metadata[b"unit"] for field in schema), file
+
+
+def test_the_same_result_gives_the_same_bytes(result, folder):
+    hashes = [read_results(_write(result, name)).manifest["files"] for name in ("x", "y")]
+    assert hashes[0] == hashes[1] and "panel.parquet" in hashes[0] and "tables/loans.parquet" in hashes[0]
+
+
+def test_an_earlier_results_folder_is_replaced_whole(result, folder):
+    _write(result, "x", twin=result, finish=lambda work: (work / "old.png").touch())
+    _write(result, "x")
+    assert read_results("x").twin is None and not (folder / "x" / "old.png").exists()
+    assert sorted(path.name for path in folder.iterdir()) == ["a.yaml", "x"]
+
+
+def test_a_failure_keeps_the_earlier_folder(result, folder):
+    def fail(work):
+        raise OSError("no space left")
+
+    _write(result, "x")
+    before = (folder / "x" / "manifest.json").read_bytes()
+    with pytest.raises(OSError, match="no space left"):
+        _write(result, "x", finish=fail)
+    assert (folder / "x" / "manifest.json").read_bytes() == before
+    assert sorted(path.name for path in folder.iterdir()) == ["a.yaml", "x"]
+
+
+def test_what_is_no_results_folder_is_neither_read_nor_replaced(result, folder):
+    (folder / "other").mkdir()
+    (folder / "other" / "manifest.json").write_text('{"program": "something else"}')
+    for call in (check_output, read_results):
+        with pytest.raises(OutputError, match="results folder"):
+            call("other")
+    (folder / "empty").mkdir()
+    assert _write(result, "empty") == folder / "empty"
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder(result, folder):
+    (folder / "locked").mkdir(mode=0o500)
+    with pytest.raises(OutputError, match="cannot be written"):
+        check_output("locked/x")
+
+
+# --- the table ----------------------------------------------------------------------------------------------------
+
+
+def _table(result, twin=None, width=120):
+    text = io.StringIO()
+    print_summary(result, twin, Console(file=text, width=width))
+    return text.getvalue()
+
+
+def test_the_table_shows_known_numbers_and_a_dash_for_the_rest(result):
+    lines = {line[:42].strip(): line[42:].split() for line in _table(result).splitlines()}
+    assert lines["Operators in default"] == ["9"]
+    assert lines["Credit losses"] == ["$3.5bn"]
+    assert lines["Recovery on defaulted claims"] == ["45", "%"]
+    assert lines["Peak of new credit"] == ["Jan", "2026"]
+    assert lines["Credit leads compute by"] == ["9", "months"]
+    assert lines["Systemic cascade"] == ["yes"]
+    assert lines["Losses over those without cascades"] == lines["Depth before"] == ["-"]
+
+
+def test_the_table_with_a_twin(result, folder):
+    twin = _result(set_path(result.scenario, {"policy.backstop.price": 0.425}), 3)
+    twin.summary |= {"recovery": 0.5, "credit_peak": 12, "defaults": 4, "defaults_by_cause": {"dscr": 4}}
+    text = _table(result, twin)
+    lines = {line[:42].strip(): line[42:].split() for line in text.splitlines()}
+    assert lines["Operators in default"] == ["9", "4", "-5"]
+    assert lines["by cause: dscr"] == ["0", "4", "+4"]
+    assert lines["Credit losses"] == ["$3.5bn", "$1.8bn", "-$1.8bn"]
+    assert lines["Recovery on defaulted claims"] == ["45", "%", "50", "%", "+4.8", "pts"]
+    assert lines["Peak of new credit"] == ["Jan", "2026", "Nov", "2025", "-2", "months"]
+    assert "policy.backstop.price: 0.85 -> 0.425" in text
+
+
+def test_changes_between_scenarios(result):
+    other = set_path(result.scenario, {"chips.H100.power": 2, "lenders.max_ltv": 0.5})
+    assert changes(result.scenario, other) == ["chips.H100.power: 1.3 -> 2", "lenders.max_ltv: None -> 0.5"]
+    assert changes(other, other) == []
+
+
+def test_numbers_for_people():
+    assert [usd(x) for x in (0, 950, 21_500, 310e6, 4.12e9, 24.6e9, 999_999_999, 1.5e12, -3e6, -0.2)] == [
+        "$0", "$950", "$21.5k", "$310m", "$4.1bn", "$24.6bn", "$1.0bn", "$1.5tn", "-$3.0m", "$0",
+    ]  # fmt: skip
+    assert [percent(x) for x in (0.37, 0.034, 0, -0.355, 1.2)] == ["37 %", "3.4 %", "0 %", "-36 %", "120 %"]
+    assert [months(x) for x in (14, 1, -1, 0)] == ["14 months", "1 month", "-1 month", "0 months"]
+    assert [price(x) for x in (2.274, -0.5)] == ["$2.27", "-$0.50"]
+    assert [date(x, "2024-11") for x in (0, 1, 2, 28)] == ["Nov 2024", "Dec 2024", "Jan 2025", "Mar 2027"]
+
+
+# --- with the engine ----------------------------------------------------------------------------------------------
+
+
+def test_every_measure_of_the_table_is_one_that_the_engine_gives():
+    summary = pytest.importorskip("simulation.summary")
+    given = {measure.name for measure in summary.SUMMARY}
+    assert {row.name for _, rows in SECTIONS for row in rows} <= given
+
+
+def test_the_engine_runs_from_the_command_line(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("simulation.runs")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.yaml").write_text(CONFIG)
+    began = time.time()
+    assert firesale(capsys, *RUN, "--months", "3")[0] == 0
+    results = read_results("results/a-seed1")
+    assert len(results.panel) == 3 and len(results.flows) == 3
+    assert results.manifest["seconds"]["kernels"] < time.time() - began
