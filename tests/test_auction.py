@@ -1,0 +1,124 @@
+"""The market's clearing rules against cases with known answers, and against what a market must never do."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulation.auction import call_auction, clear_budget_auction, rank_down
+
+CASES = json.loads((Path(__file__).parent / "data" / "g_auction.json").read_text())["cases"]
+
+
+def budget_auction(bids, asks):
+    """Clear bids (limit, cap, budget) and asks (reserve, units); return price, volume, fills."""
+    limit, cap, budget = (np.array([b[k] for b in bids], float) for k in range(3))
+    reserve, units = (np.array([a[k] for a in asks], float) for k in range(2))
+    n = max(len(bids), len(asks)) + 1
+    order, ask_order, spare = (np.zeros(n, np.int64) for _ in range(3))
+    bid_fill, ask_fill = np.zeros(n), np.zeros(n)
+    price, volume = clear_budget_auction(
+        limit, cap, budget, len(bids), reserve, units, len(asks), order, ask_order, spare, bid_fill, ask_fill
+    )
+    return price, volume, bid_fill[: len(bids)], ask_fill[: len(asks)]
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c["id"].startswith("CA")], ids=lambda c: c["id"])
+def test_call_auction_oracle(case):
+    got = call_auction(case["inputs"]["bids"], case["inputs"]["asks"], case["inputs"]["reference"])
+    expected = case["expected"]
+    assert got.volume == pytest.approx(expected["volume"], abs=1e-12)
+    if expected["price"] is None:
+        assert got.price is None
+        return
+    assert got.price == pytest.approx(expected["price"], abs=1e-12)
+    assert got.bid_fills == pytest.approx(expected["bid_fills"], abs=1e-12)
+    assert got.ask_fills == pytest.approx(expected["ask_fills"], abs=1e-12)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c["id"].startswith("CM")], ids=lambda c: c["id"])
+def test_cash_in_the_market_oracle(case):
+    given_ = case["inputs"]
+    bids = [(given_["peer_value"], 1e300, given_["peer_cash"])]
+    if given_["outsider_value"] is not None:
+        bids.append((given_["outsider_value"], 1e300, 1e300))
+    price, volume, fills, _ = budget_auction(bids, [(0.0, given_["units_for_sale"])])
+    expected = case["expected"]
+    assert price == pytest.approx(expected["price"], abs=1e-12)
+    assert fills[0] == pytest.approx(expected["bought_by_peers"], abs=1e-9)
+    assert volume - fills[0] == pytest.approx(expected["bought_by_outsiders"], abs=1e-9)
+    assert price * volume == pytest.approx(expected["proceeds"], abs=1e-9)
+
+
+def test_four_rules_reject_negative_units():
+    with pytest.raises(ValueError, match="negative"):
+        call_auction([(1.0, -1.0)], [(1.0, 1.0)])
+
+
+money = st.floats(1.0, 1e6)
+bid = st.tuples(st.integers(1, 40).map(float), st.floats(0.1, 1e3), money)
+ask = st.tuples(st.integers(0, 40).map(float), st.floats(0.1, 1e3))
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(bid, max_size=12), st.lists(ask, min_size=1, max_size=6))
+def test_budget_auction_is_a_market(bids, asks):
+    price, volume, bid_fill, ask_fill = budget_auction(bids, asks)
+    tol = 1e-9 * (1.0 + volume)
+    assert sum(bid_fill) == pytest.approx(volume, abs=tol)
+    assert sum(ask_fill) == pytest.approx(volume, abs=tol)
+    crossing = any(b[0] >= a[0] for b in bids for a in asks)
+    assert (volume > 0) == crossing
+    for (limit, cap, budget), got in zip(bids, bid_fill, strict=True):
+        assert got <= cap + tol and got * price <= budget * (1 + 1e-9)
+        assert got == 0.0 or limit >= price - 1e-9
+        if volume > 0 and limit > price * (1 + 1e-9):
+            assert got == pytest.approx(min(cap, budget / price), rel=1e-6)  # nobody who would pay more goes short
+    short = any(limit > price and got < min(cap, budget / price) * (1 - 1e-6) for (limit, cap, budget), got in zip(bids, bid_fill, strict=True))
+    for (reserve, units), got in zip(asks, ask_fill, strict=True):
+        assert got <= units + tol and (got == 0.0 or reserve <= price + 1e-9)
+        if volume > 0 and reserve < price and short:
+            assert got == pytest.approx(units, rel=1e-6)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(bid, min_size=1, max_size=10), st.floats(1.0, 1e3), st.floats(1.01, 5.0))
+def test_more_supply_never_raises_the_price(bids, units, factor):
+    few = budget_auction(bids, [(0.0, units)])[0]
+    many = budget_auction(bids, [(0.0, units * factor)])[0]
+    assert many <= few * (1 + 1e-9)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 9).map(float), max_size=80))
+def test_ranking_is_stable(keys):
+    order, spare = np.arange(len(keys)), np.zeros(len(keys), np.int64)
+    rank_down(np.array(keys, float), order, len(keys), spare)
+    assert order.tolist() == sorted(range(len(keys)), key=lambda k: -keys[k])
+
+
+def test_interpreted_and_compiled_agree_bit_for_bit():
+    code = (
+        "import sys, numpy as np; sys.path.insert(0, 'tests'); from test_auction import budget_auction\n"
+        "r = np.random.default_rng(5); out = []\n"
+        "for _ in range(100):\n"
+        "    b = list(zip(r.integers(1, 9, 7) * 1.0, r.uniform(1, 50, 7), r.uniform(10, 300, 7)))\n"
+        "    a = list(zip(r.integers(0, 7, 3) * 1.0, r.uniform(1, 50, 3)))\n"
+        "    p, v, x, y = budget_auction(b, a); out += [p, v, *x, *y]\n"
+        "print(np.array(out).tobytes().hex())"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-c", code], env={**os.environ, "NUMBA_DISABLE_JIT": flag}, capture_output=True, check=True, text=True)
+        for flag in ("0", "1")
+    ]
+    assert runs[0].stdout == runs[1].stdout
+    assert math.isfinite(len(runs[0].stdout)) and len(runs[0].stdout) > 1000
