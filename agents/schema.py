@@ -8,10 +8,12 @@ arithmetic of compiled and interpreted rules is the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TABLES: dict[str, Table] = {}
 
@@ -57,6 +59,8 @@ class Table:
 
     def frame(self, rows: np.ndarray, *, labels: bool = True) -> pd.DataFrame:
         """Return the rows as a DataFrame, enumerated columns as categories when ``labels``."""
+        import pandas as pd  # here, because the command line prints tables of columns without it
+
         data = {}
         for c in self.columns:
             values = np.ascontiguousarray(rows[c.name])

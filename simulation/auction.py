@@ -95,6 +95,23 @@ def crossing_price(cap, budget, bid_order, k, reserve, units, n_asks, low, high)
 
 
 @rule
+def lowest_price(limit, cap, budget, bid_order, n_bids, reserve, units, n_asks):
+    """Return the price when supply exceeds demand at every limit: it falls until the money buys all, or caps bind.
+
+    When caps bind before, the price is the highest at which the most is sold.
+    """
+    high = limit[bid_order[n_bids - 1]]
+    low = 1e-9 * high
+    if demand_at(cap, budget, bid_order, n_bids, low) >= supply_at(reserve, units, n_asks, low):
+        return crossing_price(cap, budget, bid_order, n_bids, reserve, units, n_asks, low, high)
+    for k in range(n_bids):
+        b = bid_order[k]
+        if budget[b] < cap[b] * high:
+            high = budget[b] / cap[b]
+    return high
+
+
+@rule
 def fill_side(key, wanted, order, n, step, volume, fill):
     """Fill orders in rank up to ``volume``: whole price levels first, pro rata at the margin. ``step`` -1 ranks from the end."""
     left = volume
@@ -122,8 +139,8 @@ def clear_budget_auction(
     Bid i wants min(cap_i, budget_i/p) units at any price p up to its limit; ask j offers its units from its
     reserve up. The price is the highest at which demand covers supply: the limit of the marginal bid, or
     between limits the price at which the money of those who still bid buys all that is offered (cash in the
-    market, Allen and Gale 1994), or the reserve at which supply steps past demand. When supply exceeds demand at every bid
-    the price is the lowest bid and asks are rationed. Fills go by price, pro rata at the margin; ties need no
+    market, Allen and Gale 1994), or the reserve at which supply steps past demand. When supply exceeds demand at every limit
+    the price falls below the lowest, until the budgets buy all or the caps bind and asks are rationed. Fills go by price, pro rata at the margin; ties need no
     rule. No trade: (0.0, 0.0). Arrays are float64 and int64, the first n entries are used; O(n log n).
     """
     for i in range(n_bids):
@@ -146,7 +163,7 @@ def clear_budget_auction(
     if n_bids == 0:
         return 0.0, 0.0
     if first == n_bids:
-        price = limit[bid_order[n_bids - 1]]
+        price = lowest_price(limit, cap, budget, bid_order, n_bids, reserve, units, n_asks)
     else:
         price = limit[bid_order[first]]
         offered = supply_at(reserve, units, n_asks, price)

@@ -24,6 +24,7 @@ from agents.ledger import (
     PEER_FROM_OPERATOR,
     S_CHURN,
     S_DEALER,
+    S_IMPOSED,
     S_MARGIN_CALL,
     SURPLUS,
     USED_BETWEEN_BUYERS,
@@ -197,7 +198,7 @@ def add_asks(w, clock, seller, g, n):
     while k >= 0:
         lot = w.lots[k]
         if lot.offered > 0.0 and lot.chip == g:
-            w.scratch[_RESERVE, n] = lot.reserve
+            w.scratch[_RESERVE, n] = max(lot.reserve, w.chips[g].scrap)
             w.scratch[_UNITS, n] = lot.offered
             w.ranking[_LOT, n] = k
             months = max(months, clock.month - lot.asked)
@@ -433,6 +434,9 @@ def price_seized(w, clock, node, lender):
     k = w.first_lot[node]
     while k >= 0:
         lot = w.lots[k]
+        if lot.reason == S_IMPOSED:
+            k = lot.following
+            continue
         lot.offered = lot.units
         held = max(0, clock.month - lot.seized)
         patience = max(0.0, lender.patience - terms.market_patience_decay * held) if lender.status == ACTIVE else 0.0

@@ -506,16 +506,21 @@ class Scenario(Section):
     marks: Marks = Marks()
     funding: Funding = Funding()
     policy: Policy = Policy()
-    folder: str = Field(".", exclude=True, description="folder that relative paths start from (set by the loader)")
 
     @model_validator(mode="after")
     def _consistent(self) -> Scenario:
+        faults = []
         if self.neoclouds.count + self.miners.count == 0 and not (self.neoclouds.file or self.miners.file):
-            raise ValueError("neoclouds.count and miners.count are both 0: a scenario needs an operator")
+            faults.append("neoclouds.count and miners.count are both 0: a scenario needs an operator")
         if not any(c.release <= 0 for c in self.chips):
-            raise ValueError("chips: no generation is released at the start (release <= 0)")
+            faults.append("chips: no generation is released at the start (release <= 0)")
+        names = [c.name for c in self.chips]
+        if len(set(names)) < len(names):
+            faults.append("chips: two generations have the same name")
         if self.notes.margin_ltv >= self.notes.margin_call or self.notes.margin_call > self.notes.margin_closeout:
-            raise ValueError("notes: needs margin_ltv < margin_call <= margin_closeout")
+            faults.append("notes: needs margin_ltv < margin_call <= margin_closeout")
+        if faults:
+            raise ValueError("\n".join(faults))
         return self
 
 
@@ -531,7 +536,7 @@ def leaves(section: Section, prefix: str = "") -> list[tuple[str, Any, Any]]:
         path = f"{prefix}{name}"
         if isinstance(value, Section):
             found += leaves(value, path + ".")
-        elif name != "folder":
+        else:
             found.append((path, value, info))
     return found
 

@@ -120,7 +120,7 @@ def summarise(world: World) -> dict[str, Any]:
         "lgd": losses / settled if settled > 1.0 else float("nan"),
         "systemic": int(rows.bust_share.max() > SYSTEMIC_SHARE),
         "worst_bust_share": float(rows.bust_share.max()),
-        "worst_month": worst,
+        "worst_month": worst if rows.bust_share.max() > 0 else -1,
         "cascades": len(sizes),
         "cascade_mean": float(sizes.mean()) if len(sizes) else 0.0,
         "cascade_max": int(sizes.max()) if len(sizes) else 0,
