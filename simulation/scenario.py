@@ -133,6 +133,7 @@ class Rental(Section):
     elasticity: float = par(1.0, "ratio", "price elasticity of demand", "public_cloud_demand", gt=0)
     hours: float = par(730.0, "h/month", "hours a month", gt=0)
     overhead: float = par(0.12, "share", "overhead as a share of rental revenue", ge=0, lt=1)
+    trend: float = par(0.01, "1/month", "decline of the rent that is observed when the run opens")
     trend_memory: float = par(0.8, "ratio", "weight of the past in the observed rent trend", ge=0, lt=1)
     contract_discount: float = par(
         0.92, "ratio", "contract price over spot at signing", "rent_reserved_over_ondemand_h100_median", gt=0

@@ -1,0 +1,175 @@
+"""Networks: who knows which lenders, who funds whom, who calls whom to sell a lot."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from agents.contracts import LINE
+from agents.lenders import LENDER_KINDS
+from agents.rule import entry
+from simulation.population import lender_kinds
+from simulation.scenario import Scenario
+from simulation.streams import stream
+
+
+class Nets(NamedTuple):
+    """Networks in compressed rows: banks of each operator, (creditor, debtor) of lines, contacts of each seller."""
+
+    bank_ptr: np.ndarray
+    bank: np.ndarray
+    lines: np.ndarray  # n x 2
+    contact_ptr: np.ndarray
+    contact: np.ndarray
+    contact_hops: np.ndarray
+
+
+def _weights(form: str, size: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return how likely each node is chosen: by size in a core-periphery, by rank (Zipf) when scale-free, else alike."""
+    n = len(size)
+    if form == "core_periphery":
+        core = size >= np.quantile(size, 0.7) if n else size
+        return size * np.where(core, 4.0, 1.0)
+    if form == "scale_free":
+        return 1.0 / (1.0 + rng.permutation(n))
+    return np.ones(n)
+
+
+def _choose(rng: np.random.Generator, weights: np.ndarray, rows: int, degree: int, varies: bool) -> list[np.ndarray]:
+    """Return for each row the distinct nodes it is tied to; ``varies`` draws the number of ties (Erdős-Rényi)."""
+    n = len(weights)
+    if n == 0 or degree == 0:
+        return [np.zeros(0, np.int64)] * rows
+    edges = np.cumsum(weights) / weights.sum()
+    most = min(n, degree)
+    draws = np.minimum(np.searchsorted(edges, rng.random((rows, 4 * degree + 8))), n - 1)
+    wanted = rng.binomial(n, min(1.0, degree / n), rows).clip(1, min(n, 3 * degree)) if varies else np.full(rows, most)
+    chosen = []
+    for row, k in zip(draws, wanted, strict=True):
+        distinct = list(dict.fromkeys(row.tolist()))
+        if len(distinct) < k:
+            distinct += [j for j in range(n) if j not in distinct]
+        chosen.append(np.array(distinct[:k], np.int64))
+    return chosen
+
+
+def _rows(chosen: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    ptr = np.concatenate(([0], np.cumsum([len(c) for c in chosen]))).astype(np.int64)
+    return ptr, np.concatenate(chosen).astype(np.int64) if chosen else np.zeros(0, np.int64)
+
+
+@entry
+def widen_contacts(ptr, direct, limit, out_ptr, out, hops, seen):
+    """List each node's contacts by breadth-first search, nearest first, at most ``limit``; hops 1 are direct."""
+    n = len(ptr) - 1
+    write = 0
+    for node in range(n):
+        out_ptr[node] = write
+        start = write
+        seen[node] = node
+        for j in range(ptr[node], ptr[node + 1]):
+            if seen[direct[j]] != node and write - start < limit:
+                seen[direct[j]] = node
+                out[write] = direct[j]
+                hops[write] = 1
+                write += 1
+        read = start
+        while read < write and write - start < limit:
+            via = out[read]
+            for j in range(ptr[via], ptr[via + 1]):
+                if seen[direct[j]] != node and write - start < limit:
+                    seen[direct[j]] = node
+                    out[write] = direct[j]
+                    hops[write] = hops[read] + 1
+                    write += 1
+            read += 1
+    out_ptr[n] = write
+    return write
+
+
+def _edges(path: str, parameter: str, names: tuple[str, str], sizes: tuple[int, int]) -> np.ndarray:
+    """Return an edge list n x 2 of row numbers from a CSV file; raises ConfigError on rows that do not exist."""
+    from simulation.config import ConfigError, Fault
+    from simulation.tables_csv import read_rows
+
+    data = read_rows(path, parameter, {names[0]: float, names[1]: float}, required=names)
+    edges = np.array([data[name] for name in names]).T
+    faults = [
+        Fault(f"{path}:{row + 2}:{side + 1}", f"{parameter}: {names[side]}", f"{edges[row, side]:g} is not a row number from 0 to {sizes[side] - 1}")
+        for row in range(len(edges))
+        for side in (0, 1)
+        if not (0 <= edges[row, side] < sizes[side] and edges[row, side] == int(edges[row, side]))
+    ]
+    if faults:
+        raise ConfigError(faults)
+    return edges.astype(np.int64)
+
+
+def _group(edges: np.ndarray, rows: int) -> list[np.ndarray]:
+    return [np.unique(edges[edges[:, 0] == row, 1]) for row in range(rows)]
+
+
+def build_networks(scenario: Scenario, lenders: np.recarray, n_operators: int, n_buyers: int, seed: int, replication: int) -> Nets:
+    """Return the networks: drawn once for ``networks.seed``, or afresh for every run when ``networks.redraw``."""
+    net = scenario.networks
+    key = (seed, replication + 1) if net.redraw else (net.seed, 0)
+    kinds = tuple(int(k) for k in lenders.kind)
+    size = tuple(getattr(scenario.lenders, LENDER_KINDS[k]).capital if k < 5 else 1.0 for k in kinds)
+    wholesale = tuple(k < 5 and getattr(scenario.lenders, LENDER_KINDS[k]).wholesale > 0 for k in kinds)
+    return _draw(net, scenario.lenders.links, kinds, size, wholesale, n_operators, n_buyers, *key)
+
+
+@lru_cache(maxsize=16)
+def _draw(net, links, kinds, size, wholesale, n_o, n_b, seed, replication) -> Nets:
+    n_l = len(kinds)
+    size = np.array(size[:-1])
+    rng = stream(seed, replication, "lending")
+    if net.lending_file:
+        banks = _group(_edges(net.lending_file, "networks.lending_file", ("operator", "lender"), (n_o, n_l - 1)), n_o)
+    else:
+        banks = _choose(rng, _weights(net.lending, size, rng), n_o, links, net.lending == "erdos_renyi")
+    rng = stream(seed, replication, "funding")
+    debtors = np.flatnonzero(wholesale)
+    creditors = np.flatnonzero(np.array(kinds) == 0)
+    if net.funding_file:
+        lines = _edges(net.funding_file, "networks.funding_file", ("creditor", "debtor"), (n_l - 1, n_l - 1))
+    else:
+        ties = _choose(rng, _weights(net.funding, size[creditors], rng), len(debtors), net.funding_degree, net.funding == "erdos_renyi")
+        lines = np.array([(creditors[c], d) for d, t in zip(debtors, ties, strict=True) for c in t], np.int64).reshape(-1, 2)
+    rng = stream(seed, replication, "contacts")
+    nodes = n_l + n_o + n_b
+    random_banks = [np.array([], np.int64)] * n_l
+    for o, known in enumerate(banks):
+        for j in known:
+            random_banks[j] = np.append(random_banks[j], n_l + o)
+    if net.contacts_file:
+        direct = _group(_edges(net.contacts_file, "networks.contacts_file", ("seller", "buyer"), (nodes, nodes)), nodes)
+    else:
+        form = net.contacts
+        bought = _choose(rng, _weights(form, np.ones(n_b - 1) + rng.random(n_b - 1), rng), nodes, net.contact_degree, form == "erdos_renyi")
+        peers = _choose(rng, np.ones(n_o), nodes, net.peer_degree, False)
+        direct = []
+        for node in range(nodes):
+            # A lender's peers are its own borrowers first: the best users, short of cash at the same moment.
+            own = rng.permutation(random_banks[node])[: net.peer_degree] if node < n_l else n_l + peers[node]
+            ties = np.concatenate([n_l + n_o + bought[node], own])
+            direct.append(rng.permutation(ties[ties != node]))
+    ptr, flat = _rows(direct)
+    out_ptr = np.zeros(nodes + 1, np.int64)
+    out, hops = np.zeros((2, nodes * net.contact_limit), np.int64)
+    written = widen_contacts(ptr, flat, net.contact_limit, out_ptr, out, hops, np.full(nodes, -1, np.int64))
+    return Nets(*_rows(banks), lines, out_ptr, out[:written].copy(), hops[:written].copy())
+
+
+def line_table(scenario: Scenario, lenders: np.recarray, lines: np.ndarray) -> np.recarray:
+    """Return the warehouse lines: a debtor's limits sum to its wholesale share of the debt its equity allows (USD)."""
+    table = LINE.empty(len(lines))
+    if len(lines):
+        table.creditor, table.debtor = lines.T
+        kinds = [traits for _, traits in lender_kinds(scenario)]
+        wholesale = np.array([k.wholesale for k in kinds]) if len(kinds) == len(lenders) - 1 else np.full(len(lenders) - 1, 0.5)
+        total = wholesale * lenders.equity[:-1] * (1.0 / lenders.capital_target[:-1] - 1.0)
+        table.limit = total[table.debtor] / np.bincount(table.debtor, minlength=len(total))[table.debtor]
+    return table
