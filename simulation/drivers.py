@@ -113,7 +113,7 @@ def read_series(path: str, changed: float) -> tuple[int, np.ndarray]:
     """
     from simulation.tables_csv import read_rows
 
-    rows = read_rows(path, "drivers.coin.series", {"month": str, "close_usd": float}, required=("month", "close_usd"))
+    rows = read_rows(path, "drivers.coin.series", {"month": str, "close_usd": float, "log_return": str, "note": str}, required=("month", "close_usd"))
     year, month = map(int, rows["month"][1].split("-"))
     return year * 12 + month - 1, np.diff(np.log(np.array(rows["close_usd"])))
 
