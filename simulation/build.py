@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.contracts import EQUIPMENT, PERFORMING
+from agents.contracts import EQUIPMENT, FREE, PERFORMING
 from simulation.drivers import draw_paths
 from simulation.networks import build_networks, line_table
 from simulation.population import buyer_table, chip_table, lender_table, operator_table
@@ -41,13 +41,13 @@ def lay_out_fleet(world: World, scenario: Scenario, rng: np.random.Generator) ->
     """Give every operator its opening GPUs, contracts and equipment loans.
 
     Power in use is split over the generations released by the start, newer ones more. Ages are uniform up to
-    24 months or the age of the generation. Each lot secures one loan of ``credit.initial_debt`` times its
-    appraisal, from one of the lenders that the operator knows.
+    24 months or the age of the generation. A share ``credit.initial_pledged`` of the lots secures
+    a loan of ``credit.initial_debt`` times its appraisal, from one of the lenders that the operator knows.
     """
     released = np.flatnonzero(world.chips.release <= 0)
     n_o, n_g, n_l = len(world.operators), len(released), len(world.lenders)
     weight = _NEWER ** np.arange(n_g)
-    u = rng.random((n_o, n_g, 4))
+    u = rng.random((n_o, n_g, 5))
     chips = world.chips[released]
     units = np.round(world.operators.used_power[:, None] * (weight / weight.sum()) / chips.power)
     owner, which = np.nonzero(units >= 1.0)
@@ -88,7 +88,7 @@ def _lend_opening(world: World, scenario: Scenario, owner: np.ndarray, chip: np.
     known = world.bank_ptr[owner + 1] - world.bank_ptr[owner]
     lender = world.bank[world.bank_ptr[owner] + np.floor(u[:, 2] * known).astype(int)]
     value = units * world.chips.appraisal[chip]
-    principal = credit.initial_debt * value
+    principal = credit.initial_debt * value * (u[:, 4] < credit.initial_pledged)
     # A lender lends at most its cash: the rest of the fleet is owned outright.
     asked = np.bincount(lender, principal, len(world.lenders))
     principal *= np.minimum(1.0, 0.9 * world.lenders.cash / np.maximum(asked, 1.0))[lender]
@@ -103,9 +103,15 @@ def _lend_opening(world: World, scenario: Scenario, owner: np.ndarray, chip: np.
     loans.covenant_ltv = np.maximum(
         np.minimum(credit.covenant_cap, loans.opening_ltv + credit.covenant_margin), loans.opening_ltv + credit.covenant_margin / 3.0
     )
-    world.lots.loan[:n] = np.arange(n)
+    pledged = principal > 0.0
+    world.lots.loan[:n] = np.where(pledged, np.arange(n), -1)
+    loans.status[~pledged] = FREE
+    # Rows without a loan go back to the free list, ahead of the unused ones.
+    free = [*np.flatnonzero(~pledged).tolist(), n]
+    for row, after in zip(free[:-1], free[1:], strict=True):
+        loans.following[row] = after
     booked = np.bincount(lender, principal, len(world.lenders))
     world.lenders.book[:] += booked
     world.lenders.cash[:] -= booked
     world.operators.debt[:] += np.bincount(owner, principal, len(world.operators))
-    world.clock[0].free_loan = world.clock[0].used_loans = n
+    world.clock[0].free_loan, world.clock[0].used_loans = free[0], n

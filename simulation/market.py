@@ -499,9 +499,9 @@ def offer_voluntary(w, clock, node):
         lot = w.lots[k]
         chip = w.chips[lot.chip]
         old = node >= n_lo or clock.month - lot.vintage >= terms.market_churn_age
-        if lot.loan < 0 and lot.online <= clock.month and lot.contracted == 0.0 and lot.offered == 0.0 and old:
+        if lot.loan < 0 and lot.online <= clock.month and lot.offered == 0.0 and old:
             lot.offered = lot.units if dealer else min(lot.units, rate * terms.market_churn_interval * lot.units)
-            lot.reserve = w.value[node - n_l, lot.chip]
+            lot.reserve = terms.market_churn_reserve * w.value[node - n_l, lot.chip]
             if dealer:
                 lot.reserve = (1.0 + terms.buyers_dealer_markup) * chip.appraisal
             lot.reason = S_DEALER if dealer else S_CHURN

@@ -382,6 +382,7 @@ class Credit(Section):
     sale_reserve: float = par(
         0.4, "ratio", "reserve of lots sold to meet arrears, over the own value in use", ge=0
     )
+    initial_pledged: float = par(0.7, "share", "share of the opening lots that secure a loan", ge=0, le=1)
     initial_debt: float = par(
         0.5, "ratio", "debt over appraised GPUs at the start", "market_gpu_backed_2024_11", ge=0, le=1
     )
@@ -400,6 +401,9 @@ class Market(Section):
     churn_buyers: float = par(0.015, "1/month", "part of their used GPUs that buyers offer a month", ge=0, le=1)
     churn_operators: float = par(
         0.03, "1/month", "part of old unencumbered lots that operators offer a month", ge=0, le=1
+    )
+    churn_reserve: float = par(
+        0.85, "ratio", "reserve of voluntary offers over the own value in use (a sale frees power for newer chips)", gt=0
     )
     churn_interval: int = par(12, "month", "months between the voluntary offers of one owner", ge=1)
     churn_age: int = par(18, "month", "age from which operators offer lots", ge=0)
