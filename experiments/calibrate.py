@@ -139,6 +139,7 @@ def _sign_row(scenario: Scenario, sign: Sign, seeds: Sequence[int]) -> str:
     for column in gap.T:
         low, high = interval(column)
         cells.append(f"{column.mean():+.3f} [{low:+.3f}, {high:+.3f}]")
-    low, high = interval(gap[:, 1])
-    holds = "yes" if sign.direction * gap[:, 1].mean() > 0 and low * high > 0 else ("direction only" if sign.direction * gap[:, 1].mean() > 0 else "no")
+    change = sign.direction * gap[:, 0].mean()
+    low, high = interval(gap[:, 0])
+    holds = "no" if change < 0 else ("yes" if low * high > 0 else "not significant")
     return f"| {sign.name} | {cells[0]} | {cells[1]} | {'+' if sign.direction > 0 else '-'} | {holds} |"

@@ -156,7 +156,7 @@ class LenderKind(Section):
     mark_to_market: float = par(0.5, "share", "weight of the appraisal in its mark", ge=0, le=1)
     capital_target: float = par(0.2, "ratio", "capital ratio it aims at", "pc_fund_leverage_low", gt=0, le=1)
     capital_minimum: float = par(0.08, "ratio", "capital ratio below which it stops lending", ge=0, lt=1)
-    patience: Range = par((0.5, 0.85), "ratio", "reserve over mark of freshly seized hardware")
+    patience: Range = par((0.25, 0.55), "ratio", "reserve over mark of freshly seized hardware", "liq_factor_distressed_7d")
     runnable: Share = par(0.3, "share", "share of its deposits that can leave at notice")
     run_speed: Share = par(0.3, "1/month", "share of runnable deposits that leaves a month at half the target ratio")
     rationing: float = par(2.0, "elasticity", "cut of the advance rate for a year's losses over the book", ge=0)
