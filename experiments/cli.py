@@ -191,6 +191,30 @@ def bench(
 
 
 @app.command()
+def calibrate(
+    config: Config,
+    seeds: Annotated[int, typer.Option(min=2, help="runs, seeds 1 to N")] = 200,
+    signs: Annotated[bool, typer.Option(help="also measure the signs of seven changes on paired draws")] = True,
+    write: Annotated[Path | None, typer.Option(help="Markdown file whose generated block is replaced")] = None,
+    set_: Set = None,
+) -> None:
+    """Compare a scenario with its calibration targets: moments of the data, risk, signs."""
+    from simulation.config import load_scenario
+
+    scenario = load_scenario(config, _overrides(set_, None))
+    console = _console(stderr=True)
+    _engine(console)
+    from experiments.calibrate import calibration, write_block
+
+    with console.status(f"Running {seeds} seeds" + (" and the pairs" if signs else "")):
+        text = calibration(scenario, seeds, signs)
+    print(text)
+    if write is not None:
+        write_block(write, text, f"uv run firesale calibrate {config} --seeds {seeds}")
+        print(f"Written to {write}")
+
+
+@app.command()
 def explain(
     topic: Annotated[str, typer.Argument(metavar="schedule|parameters|tables|schema|CONFIG", show_default=False)],
     set_: Set = None,
