@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from agents.buyers import DEALER
-from agents.contracts import EQUIPMENT, FREE
+from agents.contracts import DEFAULTED, EQUIPMENT, FREE
 from agents.ledger import ITEM_PAYEE, ITEM_PAYER, S_ARREARS
 from agents.operators import GONE, mark_own
 from agents.rule import rule
@@ -104,6 +104,10 @@ def check_claims(w, clock, owed, due):
         if loan.status != FREE:
             owed[loan.lender] += loan.principal
             due[loan.borrower] += loan.principal
+            if loan.principal < -1.0 or loan.recovered > loan.exposure + 1.0 + 1e-9 * loan.exposure and loan.status == DEFAULTED:
+                clock.fault = 11
+                clock.fault_node = k
+                clock.fault_usd = loan.recovered - loan.exposure
     for j in range(len(w.lenders)):
         lender = w.lenders[j]
         if abs(owed[j] - lender.book) > 1.0 + 1e-9 * abs(lender.book):
@@ -123,6 +127,10 @@ def check_claims(w, clock, owed, due):
             clock.fault_usd = due[o] - op.debt
         # Sums are taken over afresh so that rounding does not accumulate over the years.
         op.debt = due[o]
+        if op.used_power > op.site_power * (1.0 + 1e-9) + 1.0:
+            clock.fault = 10
+            clock.fault_node = len(w.lenders) + o
+            clock.fault_usd = op.used_power - op.site_power
         if op.cash < -1.0 or op.btc < -1e-9:
             clock.fault = 9
             clock.fault_node = len(w.lenders) + o

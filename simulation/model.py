@@ -34,13 +34,14 @@ class ComputeCreditModel(mesa.Model):
             from simulation.config import base_config, load_scenario
 
             scenario = load_scenario(base_config())
-        self.scenario = scenario
+        # Not "scenario": Mesa keeps its own kind of scenario under that name.
+        self.config = scenario
         self.run_seed = int(rng)
         self.replication = replication
         self.world = build_world(scenario, self.run_seed, replication)
         self._create_views()
         self.datacollector = mesa.DataCollector(
-            model_reporters={name: (_last, [self, name]) for name in self.world.panel.dtype.names if name != "month"}
+            model_reporters={name: [_last, [self, name]] for name in self.world.panel.dtype.names if name != "month"}
         )
 
     def _create_views(self) -> None:
@@ -93,7 +94,7 @@ class ComputeCreditModel(mesa.Model):
 
         Raises ValueError on an unknown generation or a number of units that is not positive.
         """
-        names = [c.name for c in self.scenario.chips]
+        names = [c.name for c in self.config.chips]
         if chip not in names:
             raise ValueError(f"unknown generation {chip!r}: one of {', '.join(names)}")
         if not np.isfinite(units) or units <= 0:
@@ -104,7 +105,7 @@ class ComputeCreditModel(mesa.Model):
 
     def result(self) -> Result:
         """Return the result so far (summary, panels, events, trades)."""
-        return Result(self.scenario, self.run_seed, self.replication, self.world, summarise(self.world))
+        return Result(self.config, self.run_seed, self.replication, self.world, summarise(self.world))
 
 
 def _last(model: ComputeCreditModel, name: str) -> Any:

@@ -119,7 +119,7 @@ def raise_fault(world: World) -> None:
         return
     what = ledger.FAULTS[clock.fault]
     where = f"month {clock.month}, phase {PHASES[clock.phase].name}, round {clock.turn}"
-    who = node_name(world, int(clock.fault_node)) if clock.fault in (8, 9) else f"row {clock.fault_node}"
+    who = node_name(world, int(clock.fault_node)) if clock.fault in (8, 9, 10) else f"row {clock.fault_node}"
     if clock.fault == 7:
         who = ledger.SECTORS[clock.fault_node]
     raise InvariantError(

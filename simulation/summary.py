@@ -95,7 +95,9 @@ def summarise(world: World) -> dict[str, Any]:
     written, recovered = float(rows.losses.sum()), float(rows.recoveries.sum())
     losses = written + expected
     settled = written + recovered + claims
-    worst = int(rows.bust_share.argmax()) if months else 0
+    # Without a default the state is described at the peak of debt.
+    busted = rows.bust_share.max() > 0.0
+    worst = int(rows.bust_share.argmax() if busted else rows.debt.argmax())
     quiet = rows[max(0, worst - 9) : max(1, worst - 3)]
     near_worst = rows[max(0, worst - 2) : worst + 3]
     before = rows[max(0, worst - 3)]
@@ -120,7 +122,7 @@ def summarise(world: World) -> dict[str, Any]:
         "lgd": losses / settled if settled > 1.0 else float("nan"),
         "systemic": int(rows.bust_share.max() > SYSTEMIC_SHARE),
         "worst_bust_share": float(rows.bust_share.max()),
-        "worst_month": worst if rows.bust_share.max() > 0 else -1,
+        "worst_month": worst if busted else -1,
         "cascades": len(sizes),
         "cascade_mean": float(sizes.mean()) if len(sizes) else 0.0,
         "cascade_max": int(sizes.max()) if len(sizes) else 0,
