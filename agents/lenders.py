@@ -7,7 +7,7 @@ from agents.schema import Table, code, f, i
 from agents.valuation import power_of
 
 LENDER_KINDS = ("bank", "private_credit", "insurer", "bdc", "crypto_lender", "outside")
-OUTSIDE = 5
+CRYPTO_LENDER, OUTSIDE = 4, 5
 ACTIVE, ILLIQUID, FAILED = 0, 1, 2
 
 LENDER = Table(

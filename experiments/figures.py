@@ -169,8 +169,9 @@ def _log(axis: Any, form: Callable[[float], str]) -> None:
     """Set a log axis with ticks at 1, 2, 5 and labels by ``form``."""
     axis.set_yscale("log")
     low, high = axis.get_ylim()
-    few = high / max(low, 1e-12) < 60
-    axis.yaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=12))
+    span = high / max(low, 1e-12)
+    subs = (1.0, 2.0, 5.0) if span < 90 else (1.0, 3.0) if span < 5e3 else (1.0,)
+    axis.yaxis.set_major_locator(LogLocator(10, subs=subs, numticks=20))
     axis.yaxis.set_major_formatter(FuncFormatter(lambda v, _: form(v)))
     axis.yaxis.set_minor_formatter(NullFormatter())
 
@@ -191,7 +192,7 @@ def _empty(axis: Any, text: str) -> None:
 
 
 def _bars(axis: Any, data: pd.DataFrame, values: Any, color: str, bottom: Any = None) -> None:
-    axis.bar(data["date"].to_numpy(), np.asarray(values, float), width=24, color=color, bottom=bottom, linewidth=0)
+    axis.bar(data["date"].to_numpy(), np.asarray(values, float), width=np.timedelta64(26, "D"), color=color, bottom=bottom, linewidth=0)
 
 
 # --- the figures ----------------------------------------------------------------------------------------------------
@@ -237,7 +238,7 @@ def draw_overview(result: Any) -> Figure:
         count = np.bincount(months, minlength=len(panel))[: len(panel)]
         _bars(bust, panel, count, SERIES[k % 8], bottom)
         bottom = bottom + count
-        entries.append((0.0, f"{cause.replace('_', ' ')} {len(months)}", SERIES[k % 8]))
+        entries.append((0.0, f"{_cause(cause)} {len(months)}", SERIES[k % 8]))
     bust.yaxis.set_major_locator(MaxNLocator(integer=True))
     if result.twin is not None:
         other = result.twin.panel
@@ -250,6 +251,10 @@ def draw_overview(result: Any) -> Figure:
     _label(bust, [(top * (0.9 - 0.1 * k), text, color) for k, (_, text, color) in enumerate(entries)])
     _note(figure, result)
     return figure
+
+
+def _cause(code: str) -> str:
+    return {"ltv": "LTV", "dscr": "DSCR"}.get(code, code.replace("_", " "))
 
 
 def _defaults(result: Any) -> pd.DataFrame:
@@ -432,12 +437,12 @@ def worst_cascade(result: Any) -> Tree | None:
         if k not in kept or (up >= 0 and root[k] == chosen and k != chosen and up not in graph):
             continue
         when = date(rows.month[k], result.scenario.run.start)
-        text = f"{usd(owed[k])}, {causes[k].replace('_', ' ')}\n{when}"
+        text = f"{usd(owed[k])}, {_cause(causes[k])}\n{when}"
         call = next((c for c in chain[:1] if kinds[c] != "forced_sale"), None)
         if call is not None:
             text += f"\nafter {kinds[call].replace('_', ' ')}" + (f" {usd(owed[call])}" if owed[call] >= 1.0 else "")
         if sold_units.get(k, 0.0) >= 1.0:
-            text += f"\nthen sold {sold_units[k]:,.0f} GPUs\nfor {usd(sold_usd[k])}"
+            text += f"\nsold {sold_units[k]:,.0f} for {usd(sold_usd[k])}"
         graph.add_node(k, kind=kinds[k], head=result.name(rows.node[k]), text=text, generation=2 * int(depth[k]), usd=float(owed[k]))
         if k == chosen or up < 0:
             continue
@@ -506,35 +511,37 @@ def draw_cascade(result: Any) -> Figure:
     graph, height = tree.graph, _rows_of(tree.graph)
     columns = max(g for _, g in graph.nodes(data="generation")) + 1
     rows = max(height.values()) + 1
-    wide = 1.25
-    figure = Figure(figsize=(max(9.0, wide * columns + 1.0), max(2.4, 0.92 * rows + 1.0)))
+    wide, tall = 1.6, 0.84
+    figure = Figure(figsize=(max(9.0, wide * columns + 1.0), max(2.4, tall * rows + 0.95)))
     axis = figure.add_axes((0, 0, 1, 1))
     axis.axis("off")
     figure_width, figure_height = figure.get_size_inches()
     axis.set_xlim(-0.25 / wide, (figure_width - 0.25) / wide)
-    axis.set_ylim(-(figure_height - 0.95) / 0.92, 0.95 / 0.92)
+    axis.set_ylim(-(figure_height - 0.95) / tall, 0.95 / tall)
     colors = {"default": RED, "lender_failure": PURPLE, "link": MUTED}
     largest = max((u for _, u in graph.nodes(data="usd")), default=1.0) or 1.0
     for up, down in graph.edges:
         x0, x1 = graph.nodes[up]["generation"], graph.nodes[down]["generation"]
         y0, y1 = -height[up], -height[down]
-        axis.plot([x0, x0 + 0.12 * (x1 - x0), x1 - 0.12, x1], [y0, y0, y1, y1] if x1 - x0 < 1.5 else [y0, y1, y1, y1],
-                  color=GRID, lw=1.6, zorder=1, solid_joinstyle="round")  # fmt: skip
+        axis.plot([x0, x1 - 0.16, x1 - 0.16, x1], [y0, y0, y1, y1], color=GRID, lw=1.6, zorder=1, solid_joinstyle="round")
     for k, node in graph.nodes(data=True):
         x, y, fall = node["generation"], -height[k], node["kind"] != "link"
         size = 45 + 170 * np.sqrt(node["usd"] / largest) if fall else 26
         axis.scatter([x], [y], s=size, color=colors[node["kind"]], marker="o" if fall else "s", linewidths=0, zorder=3)
         indent = 0.13 if fall else 0.09
         head = "\n".join(textwrap.wrap(node["head"], 17))
-        axis.text(x + indent, y + 0.09, head, size=8 if fall else 7, weight="bold" if fall else "normal",
+        axis.text(x + indent, y + 0.05, head, size=8 if fall else 7, weight="bold" if fall else "normal",
                   va="bottom", color=INK if fall else MUTED, zorder=4)  # fmt: skip
-        axis.text(x + indent, y + 0.05, node["text"], size=7, va="top", color=MUTED, linespacing=1.1, zorder=4)
+        axis.text(x + indent, y - 0.06, node["text"], size=7, va="top", color=MUTED, linespacing=1.1, zorder=4)
     head = f"{tree.size} defaults and failures from one, {usd(tree.debt)} of debt" if tree.size > 1 else "A default that caused no other"
     figure.text(0.2 / figure_width, 1 - 0.16 / figure_height, head, va="top", size=10, weight="bold")
-    note = "● default   ● failure of a lender (area: debt)   ■ forced sale or call between.  Left to right: cause to effect."
+    note = [("● default", RED), ("● failure of a lender", PURPLE), ("■ forced sale or call between", MUTED), ("area: debt; left to right: cause to effect", MUTED)]
     if tree.left_out:
-        note += f"  {tree.left_out} smaller ones are not shown."
-    figure.text(0.2 / figure_width, 1 - 0.42 / figure_height, note, va="top", size=7, color=MUTED)
+        note.append((f"{tree.left_out} smaller ones are not shown", MUTED))
+    x = 0.2
+    for text, color in note:
+        figure.text(x / figure_width, 1 - 0.42 / figure_height, text, va="top", size=7.5, color=color)
+        x += 0.22 + 0.066 * len(text)
     return figure
 
 
@@ -671,7 +678,7 @@ def draw_balance(result: Any) -> Figure:
         for column, color in columns:
             values = np.maximum(0.0, data[column].to_numpy())
             if len(data) == 1:
-                axis.bar(dates, values, width=10, bottom=bottom, color=color, linewidth=0)
+                axis.bar(dates, values, width=np.timedelta64(10, "D"), bottom=bottom, color=color, linewidth=0)
             else:
                 axis.fill_between(dates, bottom, bottom + values, color=color, alpha=0.75, lw=0)
             bottom = bottom + values
@@ -719,12 +726,60 @@ def draw_service(result: Any) -> Figure:
 
 
 DRAWINGS = (
-    Drawing("1_overview", "What happened", "Credit that peaks (triangle) left of running compute was early: debt was drawn before the capacity that has to carry it earned; bars count defaults by what tipped the operator over.", draw_overview),
-    Drawing("2_prices", "Prices and rents by generation", "A traded price or bid below the green value in use is a discount to what the hardware earns for its best unconstrained user; dots are monthly trades.", draw_prices),
-    Drawing("3_illusion", "The collateral illusion", "The red area is the gap between the loan to value on the books and the one the bids would support if the collateral were sold at once; above the black line the sale does not repay the debt.", draw_illusion),
-    Drawing("4_market", "The market for used GPUs", "Forced sales that rise while depth falls cannot be absorbed: what finds no buyer accumulates, and what is sold clears below value in use.", draw_market),
-    Drawing("5_cascade", "The worst cascade", "Read from left to right: each default or failure stands right of the forced sale, call or run through which an earlier one caused it.", draw_cascade),
-    Drawing("6_order_book", "The order book before, during and after", "Start at the number of units to be sold and go up to the line: that is the price at which the last of them finds a bid; a line that shrinks to the left has lost buyers or their money.", draw_book),
-    Drawing("7_balance_sheets", "Balance sheets by kind of agent", "Coloured areas are assets, the line is debt; where the line crosses the top of the areas a kind of agent as a whole owes more than it owns.", draw_balance),
-    Drawing("8_debt_service", "Debt service and lives", "Below a coverage of one, income does not pay debt service; debt that outlives its collateral has to be repaid by hardware that no longer earns.", draw_service),
-)  # fmt: skip
+    Drawing(
+        "1_overview",
+        "What happened",
+        "Credit that peaks (triangle) left of running compute was early: debt was drawn before the capacity that "
+        "has to carry it earned; bars count defaults by what tipped the operator over.",
+        draw_overview,
+    ),
+    Drawing(
+        "2_prices",
+        "Prices and rents by generation",
+        "A traded price or bid below the green value in use is a discount to what the hardware earns for its best "
+        "unconstrained user; dots are monthly trades.",
+        draw_prices,
+    ),
+    Drawing(
+        "3_illusion",
+        "The collateral illusion",
+        "The red area is the gap between the loan to value on the books and the one the bids would support if the "
+        "collateral were sold at once; above the black line the sale does not repay the debt.",
+        draw_illusion,
+    ),
+    Drawing(
+        "4_market",
+        "The market for used GPUs",
+        "Forced sales that rise while depth falls cannot be absorbed: what finds no buyer accumulates, and what is "
+        "sold clears below value in use.",
+        draw_market,
+    ),
+    Drawing(
+        "5_cascade",
+        "The worst cascade",
+        "Read from left to right: each default or failure stands right of the forced sale, call or run through "
+        "which an earlier one caused it.",
+        draw_cascade,
+    ),
+    Drawing(
+        "6_order_book",
+        "The order book before, during and after",
+        "Start at the number of units to be sold and go up to the line: that is the price at which the last of "
+        "them finds a bid; a line that shrinks to the left has lost buyers or their money.",
+        draw_book,
+    ),
+    Drawing(
+        "7_balance_sheets",
+        "Balance sheets by kind of agent",
+        "Coloured areas are assets, the line is debt; where the line crosses the top of the areas a kind of agent "
+        "as a whole owes more than it owns.",
+        draw_balance,
+    ),
+    Drawing(
+        "8_debt_service",
+        "Debt service and lives",
+        "Below a coverage of one, income does not pay debt service; debt that outlives its collateral has to be "
+        "repaid by hardware that no longer earns.",
+        draw_service,
+    ),
+)

@@ -20,11 +20,14 @@ from agents.ledger import (
     PAYOUT,
     VENDOR_DEPOSIT,
 )
-from agents.lenders import ACTIVE, FAILED, ILLIQUID, OUTSIDE, lending_room, reset_advance, sized_loan
+from agents.lenders import ACTIVE, CRYPTO_LENDER, FAILED, ILLIQUID, OUTSIDE, lending_room, reset_advance, sized_loan
 from agents.operators import GONE, HEALTHY, MINER, STRESSED, free_units, mark_own, occupy, reserve_cash, spare_cash
 from agents.rule import rule
 from agents.valuation import believed_decline, monthly_rent, value_in_use
 from simulation.funding import repay_line
+
+#: Lenders that a miner asks for a coin loan.
+_TRIES = 64
 
 
 @rule
@@ -187,10 +190,12 @@ def pledge_coins(w, clock, o, op, need):
         return 0.0
     coins = terms.miners_pledge * op.btc
     usd = min(need, terms.notes_margin_ltv * coins * clock.btc)
-    for j in range(len(w.lenders)):
+    last = len(w.lenders) - 2
+    for step in range(min(_TRIES, last + 1)):
+        # Crypto lenders take coins as collateral; they stand last. The first that is sound decides.
+        j = last - step
         lender = w.lenders[j]
-        # Crypto lenders take coins as collateral; the first with room and cash.
-        if lender.kind != 4 or lender.status != ACTIVE:
+        if lender.kind != CRYPTO_LENDER or lender.status != ACTIVE:
             continue
         usd = min(usd, lending_room(lender, terms), 0.5 * lender.cash)
         if usd < 1e5:
@@ -283,8 +288,9 @@ def draw_lines(w, j, lender, need, haircut):
     base = max(0.0, (1.0 - haircut) * lender.eligible - lender.borrowed)
     # New loans become eligible as they are drawn, so that the base grows with the use of the money.
     base += (1.0 - haircut) * min(need, lender.committed)
-    for line in w.lines:
-        if line.debtor != j or line.open == 0 or need <= 0.0:
+    for k in range(w.line_ptr[j], w.line_ptr[j + 1]):
+        line = w.lines[k]
+        if line.open == 0 or need <= 0.0:
             continue
         creditor = w.lenders[line.creditor]
         if creditor.status != ACTIVE or creditor.capital_ratio < creditor.capital_minimum:
@@ -326,8 +332,9 @@ def fund_lender(w, clock, j, lender, haircut):
             w.book[DEPOSIT_IN] += inflow
     else:
         spare = -0.5 * need
-        for line in w.lines:
-            if line.debtor == j and line.drawn > 0.0 and spare > 1.0:
+        for k in range(w.line_ptr[j], w.line_ptr[j + 1]):
+            line = w.lines[k]
+            if line.drawn > 0.0 and spare > 1.0:
                 usd = min(spare, line.drawn)
                 repay_line(w, line, usd)
                 spare -= usd

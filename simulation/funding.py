@@ -252,9 +252,9 @@ def meet_calls(w, clock):
             lender.status = ILLIQUID
             raise_cash(w, clock, j, lender, lender.call_due - lender.cash)
         share = min(1.0, lender.cash / lender.call_due)
-        for line in w.lines:
-            if line.debtor == j and line.called > 0.0:
-                repay_line(w, line, share * line.called)
+        for k in range(w.line_ptr[j], w.line_ptr[j + 1]):
+            if w.lines[k].called > 0.0:
+                repay_line(w, w.lines[k], share * w.lines[k].called)
         if share >= 1.0 and lender.status == ILLIQUID:
             lender.status = ACTIVE
 
@@ -372,8 +372,9 @@ def clear_failures(w, clock, failing, n):
     for i in range(n):
         assets[i] = w.lenders[failing[i]].cash
         external[i] = w.lenders[failing[i]].deposits
-        for line in w.lines:
-            if line.debtor != failing[i] or line.drawn <= 0.0:
+        for m in range(w.line_ptr[failing[i]], w.line_ptr[failing[i] + 1]):
+            line = w.lines[m]
+            if line.drawn <= 0.0:
                 continue
             inside = -1
             for k in range(n):
@@ -407,8 +408,9 @@ def pay_creditors(w, clock, j, share):
     lender.cash -= paid
     w.book[DEPOSIT_CLEARED] += paid
     lender.deposits = 0.0
-    for line in w.lines:
-        if line.debtor != j or line.drawn <= 0.0:
+    for k in range(w.line_ptr[j], w.line_ptr[j + 1]):
+        line = w.lines[k]
+        if line.drawn <= 0.0:
             continue
         creditor = w.lenders[line.creditor]
         paid = share * line.drawn

@@ -166,6 +166,7 @@ def _draw(net, links, kinds, size, wholesale, n_o, n_b, seed, replication) -> Ne
 def line_table(scenario: Scenario, lenders: np.recarray, lines: np.ndarray) -> np.recarray:
     """Return the warehouse lines: a debtor's limits sum to its wholesale share of the debt its equity allows (USD)."""
     table = LINE.empty(len(lines))
+    lines = lines[np.argsort(lines[:, 1], kind="stable")]
     if len(lines):
         table.creditor, table.debtor = lines.T
         kinds = [traits for _, traits in lender_kinds(scenario)]

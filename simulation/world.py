@@ -35,6 +35,7 @@ class World(NamedTuple):
     flows: np.ndarray  # T x items, USD
     book: np.ndarray  # items, USD of the running month
     first_lot: np.ndarray  # nodes: head of each owner's list of lots, -1 none
+    line_ptr: np.ndarray  # L + 1: lines[line_ptr[j]:line_ptr[j + 1]] are those that lender j draws on
     bank_ptr: np.ndarray  # O + 1: operator o knows lenders bank[bank_ptr[o]:bank_ptr[o + 1]]
     bank: np.ndarray
     contact_ptr: np.ndarray  # nodes + 1: seller's contacts, nearest first
@@ -73,6 +74,8 @@ def allocate(
 ) -> World:
     """Return a world with empty contract tables, sized for the population and the horizon.
 
+    ``line_table`` must be sorted by debtor.
+
     A table that overflows stops the run with a fault that names it; sizes are generous because untouched pages
     of a fresh array cost nothing.
     """
@@ -101,6 +104,7 @@ def allocate(
         flows=np.zeros((months, ledger.N_ITEMS)),
         book=np.zeros(ledger.N_ITEMS),
         first_lot=np.full(nodes, -1, np.int64),
+        line_ptr=np.searchsorted(line_table.debtor, np.arange(n_l + 1)),
         bank_ptr=credit_links[0],
         bank=credit_links[1],
         contact_ptr=contacts[0],
