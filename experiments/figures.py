@@ -80,7 +80,7 @@ def _figure(rows: int, columns: int, width: float = 11.0, height: float | None =
     """Return a figure and its axes (flat), with room on the right of each panel for labels of lines."""
     height = height or 3.0 * rows + 0.3
     figure = Figure(figsize=(width, height))
-    spread = {1: 0.2, 2: 0.42, 3: 0.55, 4: 0.35}[columns]
+    spread = {1: 0.2, 2: 0.42, 3: 0.72, 4: 0.35}[columns]
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     figure.subplots_adjust(
         left=0.65 / width, right=right, top=1 - 0.42 / height, bottom=0.42 / height, wspace=spread, hspace=0.42
@@ -141,7 +141,7 @@ def _label(axis: Any, entries: list[tuple[float, str, str]], size: float = 8.0) 
             if need > 0:
                 below[0] -= need / 2
                 above[0] += need / 2
-        shift = max(0.0, -placed[0][0])
+        shift = max(0.0, -placed[0][0]) or min(0.0, 1.0 - gap * (placed[-1][3] - 1) / 2 - placed[-1][0])
         for entry in placed:
             entry[0] += shift
     for y, text, color, _ in placed:
@@ -744,7 +744,7 @@ DRAWINGS = (
         "3_illusion",
         "The collateral illusion",
         "The red area is the gap between the loan to value on the books and the one the bids would support if the "
-        "collateral were sold at once; above the black line the sale does not repay the debt.",
+        "collateral were sold at once; above 100 % the sale does not repay the debt.",
         draw_illusion,
     ),
     Drawing(

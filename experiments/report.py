@@ -94,6 +94,10 @@ def _plural(n: float, one: str, many: str = "") -> str:
     return f"{n:,.0f} {one if round(n) == 1 else many or one + 's'}"
 
 
+def _signed(share: float) -> str:
+    return f"{100 * share:+.0f} %".replace("-", "−")
+
+
 def _and(parts: Iterable[str]) -> str:
     parts = list(parts)
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1] if parts else ""
@@ -186,20 +190,20 @@ def story(result: Any) -> list[str]:
         paragraphs.append(text)
     forced = trades[trades["reason"].isin(_FORCED)]
     if len(forced):
-        units, value = forced["units"].sum(), (forced["units"] * forced["price"]).sum()
-        text = f"Forced sellers sold {_plural(units, 'GPU')} for {usd(value)}, {value / (forced['units'] * forced['fundamental']).sum() - 1:+.0%} to value in use"
+        text = f"Forced sellers sold {_plural(forced['units'].sum(), 'GPU')} for {usd(s['forced_usd'])}, {_signed(s['discount_mean'])} to value in use"
         worst = int(panel["forced_usd"].argmax())
         text += f"; the busiest month was {date(worst, start)} with {usd(panel['forced_usd'].iloc[worst])}."
         if s["unsold_peak"] > 0:
             text += f" At the worst, hardware appraised at {usd(s['unsold_peak'])} found no buyer."
-        text += (
-            f" Before, lenders had booked {percent(s['booked_ltv_before'])} loan to value; the bids of that month, all sold at once, would have made it "
-            f"{percent(s['executable_ltv_before'])}."
-        )
+        if s["executable_ltv_before"] > 0:
+            text += (
+                f" Three months before the worst, debt stood at {percent(s['booked_ltv_before'])} of the collateral's booked value and at "
+                f"{percent(s['executable_ltv_before'])} of what the bids would have paid for all of it at once."
+            )
         paragraphs.append(text)
     losses = f"Creditors lost {usd(s['losses'])}" + (f" and recovered {percent(s['recovery'])} of defaulted claims" if math.isfinite(s["recovery"]) else "")
     if math.isfinite(s["amplification"]):
-        losses += f"; with prices and funding frozen the same draws lose {1 / s['amplification']:.0%} of that" if s["amplification"] > 0 else ""
+        losses += f"; with prices and funding frozen the same draws lose {percent(1 / s['amplification'])} of that" if s["amplification"] > 0 else ""
     if s["losses"] >= 1.0:
         paragraphs.append(losses + ".")
     return paragraphs
@@ -282,14 +286,14 @@ def _sale_lines(trades: pd.DataFrame, chips: list[str], n_buyers: int, row: Any)
         return []
     price = by_chip[chip] / units
     worth = (main["units"] * main["fundamental"]).sum() / units
-    against = f", {price / worth - 1:+.0%} to value in use" if worth > 0 else ""
+    against = f", {_signed(price / worth - 1)} to value in use" if worth > 0 else ""
     bidders = main["buyer"].nunique()
     text = f"{bidders} of {n_buyers} bidders took {units:,.0f} {chips[chip]} from forced sellers; they cleared at {usd(price)}{against}"
     if len(by_chip) > 1:
         text += f" (all generations: {usd(value.sum())})"
     if row.unsold_usd >= 1.0:
         text += f"; {_plural(row.unsold_units, 'GPU')} worth {usd(row.unsold_usd)} at the appraisal found no buyer"
-    return [text.replace(", -", ", −") + "."]
+    return [text + "."]
 
 
 def _call_lines(events: pd.DataFrame, row: Any, fell: bool) -> list[str]:
@@ -427,9 +431,9 @@ TEMPLATE = """<!doctype html>
 body { margin:0; background:var(--page); color:var(--ink); font:16px/1.55 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
 main { max-width:1200px; margin:0 auto; padding:2rem 1.25rem 4rem; }
 h1 { font-size:1.9rem; line-height:1.2; margin:0 0 .3rem; } h2 { font-size:1.3rem; margin:2.6rem 0 .7rem; } h3 { font-size:1.05rem; margin:0 0 .2rem; }
-p { margin:.5rem 0; max-width:75ch; } .muted, figcaption, .note { color:var(--muted); }
+p { margin:.5rem 0; max-width:105ch; } .muted, figcaption, .note { color:var(--muted); }
 nav { font-size:.9rem; margin-top:.8rem; } nav a { color:var(--accent); margin-right:1rem; text-decoration:none; white-space:nowrap; }
-.cards { display:grid; grid-template-columns:repeat(auto-fill, minmax(210px, 1fr)); gap:.75rem; margin:1.6rem 0; }
+.cards { display:grid; grid-template-columns:repeat(auto-fill, minmax(250px, 1fr)); gap:.75rem; margin:1.6rem 0; }
 .card { background:var(--card); border:1px solid var(--line); border-radius:10px; padding:.8rem 1rem; }
 .card .label { font-size:.82rem; color:var(--muted); } .card .value { font-size:1.65rem; font-weight:650; line-height:1.25; font-variant-numeric:tabular-nums; }
 .card .note { font-size:.8rem; line-height:1.35; } .card .twin { font-size:.85rem; color:var(--accent); }
@@ -445,7 +449,7 @@ details > summary { cursor:pointer; color:var(--accent); padding:.2rem 0; } pre 
 @media (max-width:640px) {
   main { padding:1.2rem .8rem 3rem; } h1 { font-size:1.5rem; } .cards { grid-template-columns:1fr 1fr; gap:.5rem; }
   .card { padding:.6rem .7rem; } .card .value { font-size:1.3rem; } .panel, figure { padding:.8rem; }
-  .timeline td, .timeline th { display:block; border:0; padding:.1rem 0; } .timeline tr { display:block; border-bottom:1px solid var(--line); padding:.4rem 0; }
+  .timeline thead { display:none; } .timeline td, .timeline th { display:block; border:0; padding:.1rem 0; } .timeline tr { display:block; border-bottom:1px solid var(--line); padding:.4rem 0; }
 }
 @media print { body { background:none; } figure, .card { break-inside:avoid; } }
 </style>
