@@ -83,7 +83,7 @@ def _figure(rows: int, columns: int, width: float = 11.0, height: float | None =
     spread = {1: 0.2, 2: 0.42, 3: 0.72, 4: 0.35}[columns]
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     figure.subplots_adjust(
-        left=0.65 / width, right=right, top=1 - 0.42 / height, bottom=0.42 / height, wspace=spread, hspace=0.42
+        left=0.8 / width, right=right, top=1 - 0.42 / height, bottom=0.42 / height, wspace=spread, hspace=0.42
     )
     return figure, axes
 
