@@ -236,7 +236,7 @@ def issue_notes(w, clock):
         if op.kind != MINER or op.status != HEALTHY or (clock.month + o) % terms.notes_interval != 0:
             continue
         worth = op.btc * clock.btc + op.eth * clock.eth + op.rig_value
-        usd = min(terms.notes_size * worth, terms.notes_limit * mark_own(op, clock) - op.debt)
+        usd = min(terms.notes_size * worth, terms.notes_issue_limit * mark_own(op, clock) - op.debt)
         if usd < 1e6:
             continue
         k = open_loan(w.loans, clock, CONVERTIBLE, outside, o, usd, terms.notes_coupon, 0.0, clock.month + terms.notes_term)

@@ -55,7 +55,7 @@ def lender_table(scenario: Scenario, seed: int, replication: int) -> np.recarray
     for name in ("max_ltv", "life", "mark_to_market"):
         if getattr(s, name) is not None:
             own[name] = getattr(s, name)
-    own.capital_ratio = np.minimum(1.0, 2.0 * own.capital_target)
+    own.capital_ratio = np.minimum(1.0, 3.0 * own.capital_target)
     if s.file:
         lenders = _from_file(LENDER, lenders, s.file, "lenders.file", last=1)
         own = lenders[:-1]

@@ -64,7 +64,7 @@ class Coin(Section):
         "history", "choice", "regime process; recorded path and then regimes; or 12-month blocks of history"
     )
     price: float = par(42_580.0, "USD", "price at the start (month 0)", "btc_close", gt=0)
-    calm_drift: float = par(0.015, "log/month", "drift in calm months")
+    calm_drift: float = par(0.01, "log/month", "drift in calm months")
     calm_volatility: float = par(0.13, "log/month", "volatility in calm months", "btc_vol_monthly_2021_26", ge=0)
     stress_drift: float = par(-0.085, "log/month", "drift in stress", "btc_drawdown_2021_22")
     stress_volatility: float = par(0.18, "log/month", "volatility in stress", ge=0)
@@ -263,7 +263,8 @@ class Notes(Section):
     coupon: float = par(0.01, "1/year", "coupon", "miner_convert_coupon_low", ge=0)
     term: int = par(30, "month", "months to maturity or put", ge=1)
     coin_share: float = par(0.6, "share", "proceeds spent on coins", ge=0, le=1)
-    limit: float = par(0.9, "ratio", "debt over coins, rigs and GPUs above which nobody buys notes", ge=0)
+    limit: float = par(0.9, "ratio", "debt over coins, rigs and GPUs above which notes are not refinanced", ge=0)
+    issue_limit: float = par(0.5, "ratio", "debt over coins, rigs and GPUs up to which new notes are bought", ge=0)
     margin_ltv: float = par(
         0.5, "ratio", "loan to value of coin loans at origination", "btc_loan_ltv_origination", ge=0, lt=1
     )
