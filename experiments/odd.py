@@ -101,7 +101,10 @@ def flows() -> str:
     """Return the transaction-flow table: who pays (-) and who receives (+); every row sums to zero."""
     rows = []
     for item in ITEMS:
-        signs = ["±" if item.payer == item.payee == s else "−" if item.payer == s else "+" if item.payee == s else "" for s in INSIDE]
+        signs = [
+            "±" if item.payer == item.payee == s else "−" if item.payer == s else "+" if item.payee == s else ""
+            for s in INSIDE
+        ]
         outside = [f"{sign} {s}" for sign, s in (("−", item.payer), ("+", item.payee)) if s not in INSIDE]
         rows.append((f"`{item.name}`", *signs, ", ".join(outside), item.meaning))
     return markdown(("item", *INSIDE, "outside", "meaning"), rows)
@@ -138,7 +141,9 @@ def differences(text: str) -> dict[str, str]:
     found = {name: "missing from the document" for name in BLOCKS if name not in old}
     for name in old:
         if old[name] != new[name]:
-            lines = difflib.unified_diff(old[name].splitlines(), new[name].splitlines(), "document", "code", lineterm="", n=0)
+            lines = difflib.unified_diff(
+                old[name].splitlines(), new[name].splitlines(), "document", "code", lineterm="", n=0
+            )
             found[name] = "\n".join(list(lines)[:8])
     return found
 

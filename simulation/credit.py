@@ -309,15 +309,15 @@ def draw_lines(w, j, lender, need, haircut):
 
 
 @rule
-def fund_lender(w, clock, j, lender, haircut):
+def fund_lender(w, clock, j, lender, haircut, due):
     """Keep a lender liquid and near its target capital ratio: lines, deposits, equity; give back what is not needed.
 
-    It raises what its commitments and liquidity need, and only then; excess cash repays lines, then deposits,
+    It raises what falls due at the next deliveries (``due``, USD) and what its liquidity needs, and only then; excess cash repays lines, then deposits,
     then owners.
     """
     terms = w.terms[0]
     assets = lender.cash + lender.book - lender.allowance + lender.lent_lines + lender.seized_value
-    want = lender.committed / terms.credit_delivery_lag * 2.0 + terms.funding_liquidity * (lender.deposits * lender.runnable + lender.borrowed)
+    want = 1.05 * due + terms.funding_liquidity * (lender.deposits * lender.runnable + lender.borrowed)
     want = min(want, lender.committed + assets)
     need = want - lender.cash
     calm = lender.capital_ratio > lender.capital_minimum and clock.haircut < terms.funding_haircut + 0.2
@@ -363,11 +363,23 @@ def set_capital(w, clock, lender, terms, calm):
 
 
 @rule
+def count_deliveries(w, clock, due):
+    """Sum by lender what it must pay out next month on its commitments (USD)."""
+    for j in range(len(w.lenders)):
+        due[j] = 0.0
+    for k in range(clock.used_orders):
+        order = w.orders[k]
+        if order.operator >= 0 and order.lender >= 0 and order.due <= clock.month + 1:
+            due[order.lender] += order.units * order.advance
+
+
+@rule
 def fund_lenders(w):
     """Phase "fund": interest on funding, liquidity, capital, and the advance rates offered next month."""
     clock = w.clock[0]
     terms = w.terms[0]
     pay_lines(w, clock)
+    count_deliveries(w, clock, w.scratch[0])
     for j in range(len(w.lenders)):
         lender = w.lenders[j]
         if lender.kind == OUTSIDE:
@@ -380,7 +392,7 @@ def fund_lenders(w):
         if lender.status == ILLIQUID:
             lender.status = ACTIVE
         pay_funding(w, lender, clock)
-        fund_lender(w, clock, j, lender, clock.haircut)
+        fund_lender(w, clock, j, lender, clock.haircut, w.scratch[0, j])
         lender.losses_year = lender.losses_year * 11.0 / 12.0 + max(0.0, lender.losses_month)
         reset_advance(lender, clock.haircut, terms)
 

@@ -473,7 +473,7 @@ class Funding(Section):
     failure_ratio: float = par(0.0, "ratio", "capital ratio below which a lender is closed", ge=-1, le=1)
     wind_down: float = par(0.34, "1/month", "part of a closed warehouse line that falls due a month", gt=0, le=1)
     growth_limit: float = par(0.08, "1/month", "new commitments a month over a lender's capacity", ge=0)
-    inflow: float = par(0.06, "1/month", "growth of deposits that a sound lender can raise a month", ge=0)
+    inflow: float = par(0.25, "1/month", "growth of deposits that a sound lender can raise a month", ge=0)
 
 
 class Backstop(Section):
