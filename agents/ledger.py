@@ -79,8 +79,6 @@ ITEMS = (
     Item("market_to_lender", "treasuries", "lenders", "inverse-demand venue: the market pays lenders"),
     Item("market_to_operator", "treasuries", "operators", "inverse-demand venue: the market pays operators"),
     Item("market_to_buyer", "treasuries", "buyers", "inverse-demand venue: the market pays buyers"),
-    Item("insurance_premium", "lenders", "treasuries", "premium for residual-value insurance"),
-    Item("insurance_claim", "treasuries", "lenders", "residual-value insurance pays on sold collateral"),
 )  # fmt: skip
 
 # One constant an item, for the rules: ledger.INTEREST is the index of "interest".

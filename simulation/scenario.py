@@ -63,7 +63,7 @@ class Coin(Section):
     path: Literal["regime", "history", "bootstrap"] = par(
         "history", "choice", "regime process; recorded path and then regimes; or 12-month blocks of history"
     )
-    price: float = par(42_580.0, "USD", "price at the start (month 0)", "btc_close", gt=0)
+    price: float = par(42_283.58, "USD", "price when the run opens, before the first month's return", gt=0)
     calm_drift: float = par(0.01, "log/month", "drift in calm months")
     calm_volatility: float = par(0.13, "log/month", "volatility in calm months", "btc_vol_monthly_2021_26", ge=0)
     stress_drift: float = par(-0.085, "log/month", "drift in stress", "btc_drawdown_2021_22")
@@ -80,7 +80,7 @@ class Demand(Section):
 
     growth: tuple[float, ...] = par(
         (0.034, 0.053, 0.046, 0.040, 0.036), "log/month", "drift of demand by calendar year; the last one goes on",
-        "compute_stock_growth",
+        "assumption",
     )  # fmt: skip
     volatility: float = par(0.03, "log/month", "volatility of demand in calm months", "rent_vol_h100_annual", ge=0)
     persistence: float = par(0.5, "ratio", "autocorrelation of demand growth", ge=0, lt=1)
@@ -136,9 +136,9 @@ class Rental(Section):
     trend: float = par(0.01, "1/month", "decline of the rent that is observed when the run opens")
     trend_memory: float = par(0.8, "ratio", "weight of the past in the observed rent trend", ge=0, lt=1)
     contract_discount: float = par(
-        0.92, "ratio", "contract price over spot at signing", "rent_reserved_over_ondemand_h100_median", gt=0
+        0.92, "ratio", "contract price over spot at signing", "assumption", gt=0
     )
-    contract_term: int = par(30, "month", "term of take-or-pay contracts", "coreweave_contract_length_2024", ge=1)
+    contract_term: int = par(30, "month", "term of take-or-pay contracts", "assumption", ge=1)
     renegotiation: float = par(0.12, "1/month", "speed at which a contract above spot is renegotiated down", ge=0, le=1)
     renegotiation_gap: float = par(0.15, "ratio", "gap between contract and spot that customers tolerate", ge=0, le=1)
     install_lag: int = par(2, "month", "months from a used purchase to service", ge=0)
@@ -154,7 +154,7 @@ class LenderKind(Section):
     spread: float = par(0.05, "1/year", "spread over the base rate", "ddtl2_margin_specified_ig", ge=0)
     life: float = par(90.0, "month", "underwriting life of the collateral", "useful_life_coreweave", ge=6)
     mark_to_market: float = par(0.5, "share", "weight of the appraisal in its mark", ge=0, le=1)
-    capital_target: float = par(0.2, "ratio", "capital ratio it aims at", "pc_fund_leverage_low", gt=0, le=1)
+    capital_target: float = par(0.2, "ratio", "capital ratio it aims at", "assumption", gt=0, le=1)
     capital_minimum: float = par(0.08, "ratio", "capital ratio below which it stops lending", ge=0, lt=1)
     patience: Range = par((0.25, 0.55), "ratio", "reserve over mark of freshly seized hardware", "liq_factor_distressed_7d")
     runnable: Share = par(0.3, "share", "share of its deposits that can leave at notice")
@@ -200,7 +200,7 @@ class Neoclouds(Section):
     decline: Range = par((0.006, 0.016), "1/month", "rent decline that it believes in", "hw_price_performance_growth")
     own_weight: Range = par((0.35, 0.8), "share", "weight of its own belief against the trend")
     contract_share: Range = par(
-        (0.25, 0.6), "share", "share of new capacity let under take-or-pay", "rent_reserved_over_ondemand_h100_median"
+        (0.25, 0.6), "share", "share of new capacity let under take-or-pay", "assumption"
     )
     flagship_share: float = par(
         0.85, "share", "the same for the largest tenth of neoclouds", "coreweave_take_or_pay_share", ge=0, le=1
@@ -223,7 +223,7 @@ class Miners(Section):
     decline: Range = par((0.005, 0.014), "1/month", "rent decline that it believes in")
     own_weight: Range = par((0.35, 0.8), "share", "weight of its own belief against the trend")
     contract_share: Range = par(
-        (0.3, 0.7), "share", "share of new capacity let under take-or-pay", "iren_msft_contract"
+        (0.3, 0.7), "share", "share of new capacity let under take-or-pay", "assumption"
     )
     btc: Range = par((500.0, 12_000.0), "BTC", "bitcoin treasury (log-uniform)", "mara_btc_2025")
     eth: Range = par((0.0, 20_000.0), "ETH", "ether treasury")
@@ -421,7 +421,7 @@ class Market(Section):
     )
     finder_fee: float = par(0.04, "ratio", "brokerage for each hop beyond the first, taken off the bid", ge=0, le=0.5)
     holding_cost: float = par(
-        0.01, "1/month", "cost of holding seized hardware over its mark", "loss_if_not_remarketed_60d", ge=0
+        0.01, "1/month", "cost of holding seized hardware over its mark", "assumption", ge=0
     )
     patience_decay: float = par(0.06, "1/month", "fall of the reserve a month held", "liq_factor_auction_30d", ge=0)
     impact: float = par(3.0, "ratio", "inverse demand: log price impact of selling the whole stock", ge=0)
@@ -449,7 +449,7 @@ class Funding(Section):
     deposit_rate: float = par(0.04, "1/year", "interest on deposits", ge=0)
     line_spread: float = par(0.02, "1/year", "spread of warehouse lines over the base rate", ge=0)
     liquidity: float = par(0.06, "share", "cash that a lender keeps over its runnable debt", ge=0, le=1)
-    haircut: float = par(0.25, "ratio", "haircut of warehouse lines in calm times", "pc_fund_leverage_high", ge=0, lt=1)
+    haircut: float = par(0.25, "ratio", "haircut of warehouse lines in calm times", "assumption", ge=0, lt=1)
     haircut_volatility: float = par(0.5, "ratio", "rise of the haircut by price volatility", ge=0)
     haircut_unsold: float = par(0.6, "ratio", "rise of the haircut by unsold forced stock over forced stock", ge=0)
     haircut_cap: float = par(0.7, "ratio", "largest haircut", ge=0, lt=1)
