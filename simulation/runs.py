@@ -104,6 +104,13 @@ class Result:
         """Every table of the world at the end of the run."""
         return {name: self.frame(name) for name in tables(self.world)}
 
+    def importance(self, month: int | None = None) -> pd.DataFrame:
+        """Return the systemic importance of each lender and operator (default: the month of most debt)."""
+        from simulation.importance import systemic_importance
+
+        month = int(self.world.panel.debt.argmax()) if month is None else month
+        return systemic_importance(self.scenario, self.seed, month, self.replication)
+
     def name(self, node: int) -> str:
         """Return the readable name of a node."""
         return node_name(self.world, int(node))

@@ -63,6 +63,7 @@ SUMMARY = (
     Measure("lead", "month", "by how many months credit peaks before running capacity"),
     Measure("rent_end", "USD/perf-h", "rent of an H100-hour at the end"),
     Measure("price_end", "USD/GPU", "appraisal of the reference generation at the end"),
+    Measure("correlation", "ratio", "correlation of monthly log changes of bitcoin and of the reference generation's appraisal"),
     Measure("unsold_peak", "USD", "largest stock of hardware that found no buyer"),
     Measure("withdrawn", "USD", "deposits that left lenders in runs and redemptions"),
     Measure("funding_calls", "calls", "funding calls and runs"),
@@ -78,6 +79,18 @@ def open_claims(world: World) -> tuple[float, float]:
     open_ = loans[loans.status == DEFAULTED]
     short = np.maximum(0.0, open_.principal - open_.collateral)
     return float(open_.principal.sum()), float(short.sum())
+
+
+def _correlation(world: World, months: int) -> float:
+    """Return the correlation of log changes of bitcoin and of the second generation's appraisal (nan if undefined)."""
+    n_g = len(world.chips)
+    if months < 4:
+        return float("nan")
+    price = world.chip_panel.appraisal[: months * n_g].reshape(-1, n_g)[:, min(1, n_g - 1)]
+    changes = np.diff(np.log([world.panel.btc[:months], price]))
+    if (changes.std(1) == 0).any():
+        return float("nan")
+    return float(np.corrcoef(changes)[0, 1])
 
 
 def summarise(world: World) -> dict[str, Any]:
@@ -145,6 +158,7 @@ def summarise(world: World) -> dict[str, Any]:
         "lead": int(rows.running.argmax()) - int(lead_credit),
         "rent_end": float(rows.rent[-1]),
         "price_end": float(world.chips.appraisal[min(1, len(world.chips) - 1)]),
+        "correlation": _correlation(world, months),
         "unsold_peak": float(rows.unsold_usd.max()),
         "withdrawn": float(rows.withdrawn.sum()),
         "funding_calls": int(rows.funding_calls.sum()),

@@ -1,0 +1,31 @@
+"""Systemic importance and the distress rank among lenders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simulation import load_scenario
+from simulation.config import set_path
+from simulation.importance import debtrank, systemic_importance
+
+BASE = load_scenario(Path(__file__).parent.parent / "configs" / "base.yaml")
+
+
+def test_debtrank_of_a_chain_by_hand():
+    # 0 lent 50 of its 100 equity to 1; 1 lent 30 of its 60 to 2. When 2 fails, 1 loses half, 0 a quarter.
+    exposure = np.array([[0.0, 50, 0], [0, 0, 30], [0, 0, 0]])
+    assert debtrank(exposure, np.array([100.0, 60, 10]), 2) == pytest.approx((25 + 30) / 160)
+
+
+def test_a_failure_alone_costs_at_most_what_is_at_stake_and_something():
+    table = systemic_importance(set_path(BASE, {"run.months": 30}), 19, 28)
+    operators = table[table.kind.isin(["neocloud", "miner"])]
+    assert len(operators) > 40 and (table.node.is_unique)
+    assert operators.loss_alone.max() > 1e6
+    assert table.loss_alone.is_monotonic_decreasing
+    assert table[table.debtrank.notna()].debtrank.between(0, 1).all()
+    with pytest.raises(ValueError, match="between 0 and 29"):
+        systemic_importance(set_path(BASE, {"run.months": 30}), 19, 30)
