@@ -185,7 +185,8 @@ CLOCK = Table(
         f("open_cash_lenders", "USD", "cash of lenders when the month opened"),
         f("open_cash_operators", "USD", "cash of operators when the month opened"),
         f("open_cash_buyers", "USD", "budgets of buyers when the month opened"),
-        i("last_shock", "event", "last default or forced sale this month, -1 none", -1),
+        i("last_shock", "event", "the forced sale that marked down most this month, else its last default, -1 none", -1),
+        f("shock_usd", "USD", "what that sale fell short of the opening appraisal"),
         i("last_failure", "event", "last failure of a lender this month, -1 none", -1),
     ),
 )

@@ -37,7 +37,8 @@ def declare(w, clock, o, op):
     op.arrears = 0.0
     op.thin_months = 0
     clock.debt_defaulted += op.debt
-    clock.last_shock = event
+    if clock.shock_usd <= 0.0:
+        clock.last_shock = event
     clock.news += 1
     sell_coins(op, clock, w.book, op.btc * clock.btc + op.eth * clock.eth)
     op.cash += op.rig_value

@@ -424,7 +424,11 @@ def hold_auction(w, clock, terms, g, seller, n_asks, months, forced):
             chip.last_event = log_event(
                 w.events, clock, E_FORCED_SALE, C_FIRE_SALE, seller if seller >= 0 else -1, -1, g, volume, volume * price, cause
             )
-            clock.last_shock = chip.last_event
+            # The cause of later margin calls is the sale that moved marks most, not the last small lot.
+            short = volume * max(0.0, chip.appraisal_open - price)
+            if short >= clock.shock_usd:
+                clock.shock_usd = short
+                clock.last_shock = chip.last_event
 
 
 @rule

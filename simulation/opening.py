@@ -45,6 +45,7 @@ def apply_drivers(clock, terms, path, chips):
     clock.debt_defaulted = 0.0
     clock.last_failure = -1
     clock.last_shock = -1
+    clock.shock_usd = 0.0
     for chip in chips:
         chip.appraisal_open = chip.appraisal
         chip.traded_units = 0.0
