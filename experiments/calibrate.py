@@ -93,9 +93,9 @@ def _format(value: float, form: str) -> str:
     return f"{value / 1e9:.1f}" if form == "bn" else form.format(value)
 
 
-def calibration(scenario: Scenario, seeds: int = 200, signs: bool = True) -> str:
+def calibration(scenario: Scenario, seeds: int = 200, signs: bool = True, first: int = 1) -> str:
     """Return the calibration report in Markdown: targets with what was reached, risk, signs on paired draws."""
-    numbers = range(1, seeds + 1)
+    numbers = range(first, first + seeds)
     keys = ("systemic", "defaults", "cascade_max", "lgd", "discount_mean", "depth_fall", "lead", "worst_bust_share", "lender_failures", "loss_share")
 
     def read(w: World, s: dict[str, Any]) -> tuple:
@@ -114,7 +114,7 @@ def calibration(scenario: Scenario, seeds: int = 200, signs: bool = True) -> str
         lines.append(f"| {target.name} | {target.recorded} | {values[0]} [{values[1]}, {values[2]}] | {verdict} | {target.source} |")
     p_low, p_high = interval(risk["systemic"])
     hit = risk["systemic"] > 0
-    lines += ["", f"Risk over {seeds} seeds:", ""]
+    lines += ["", f"Risk over {seeds} seeds from {first}:", ""]
     lines.append(f"- P(systemic cascade) {risk['systemic'].mean():.3f} [{p_low:.3f}, {p_high:.3f}]; target 0.10 to 0.40.")
     if calm.any():
         lines.append(f"- draws without any stress: {calm.sum()}, defaults in them {risk['defaults'][calm].mean():.2f} a run (few expected).")
@@ -127,7 +127,7 @@ def calibration(scenario: Scenario, seeds: int = 200, signs: bool = True) -> str
         lines += ["", "Signs, each pair on the same seeds (difference of the second value less the first; the coupling, which changes the draws, over five times as many):", ""]
         lines += ["| change | P(systemic) | worst bust share | expected | holds |", "|---|---|---|---|---|"]
         for sign in SIGNS:
-            lines.append(_sign_row(scenario, sign, range(1, sign.factor * seeds + 1)))
+            lines.append(_sign_row(scenario, sign, range(first, first + sign.factor * seeds)))
     return "\n".join(lines) + "\n"
 
 

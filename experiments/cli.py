@@ -193,7 +193,8 @@ def bench(
 @app.command()
 def calibrate(
     config: Config,
-    seeds: Annotated[int, typer.Option(min=2, help="runs, seeds 1 to N")] = 200,
+    seeds: Annotated[int, typer.Option(min=2, help="number of seeds")] = 200,
+    first: Annotated[int, typer.Option(min=1, help="first seed; the base was tuned on 1 to 200")] = 1001,
     signs: Annotated[bool, typer.Option(help="also measure the signs of seven changes on paired draws")] = True,
     write: Annotated[Path | None, typer.Option(help="Markdown file whose generated block is replaced")] = None,
     set_: Set = None,
@@ -207,10 +208,10 @@ def calibrate(
     from experiments.calibrate import calibration, write_block
 
     with console.status(f"Running {seeds} seeds" + (" and the pairs" if signs else "")):
-        text = calibration(scenario, seeds, signs)
+        text = calibration(scenario, seeds, signs, first)
     print(text)
     if write is not None:
-        write_block(write, text, f"uv run firesale calibrate {config} --seeds {seeds}")
+        write_block(write, text, f"uv run firesale calibrate {config} --seeds {seeds} --first {first}")
         print(f"Written to {write}")
 
 
