@@ -252,6 +252,7 @@ def _explain_tables(as_json: bool) -> None:
     for module in ("chips", "contracts", "ledger", "lenders", "operators", "buyers"):
         importlib.import_module(f"agents.{module}")
     importlib.import_module("simulation.panel")
+    importlib.import_module("simulation.tape")
     from agents.ledger import ITEMS
     from agents.schema import TABLES
 

@@ -16,8 +16,11 @@ from simulation.world import World, allocate
 _NEWER = 1.5
 
 
-def build_world(scenario: Scenario, seed: int = 1, replication: int = 0) -> World:
-    """Return the world at the opening of the first month: a function of (scenario, seed, replication) alone."""
+def build_world(scenario: Scenario, seed: int = 1, replication: int = 0, *, tape: int = 0) -> World:
+    """Return the world at the opening of the first month: a function of (scenario, seed, replication) alone.
+
+    ``tape`` is the number of orders of a step that are kept for whoever watches (no run needs them).
+    """
     lenders = lender_table(scenario, seed, replication)
     operators = operator_table(scenario, seed, replication)
     buyers = buyer_table(scenario, seed, replication)
@@ -27,6 +30,7 @@ def build_world(scenario: Scenario, seed: int = 1, replication: int = 0) -> Worl
     world = allocate(
         build_terms(scenario), chips, lenders, operators, buyers, line_table(scenario, lenders, nets.lines),
         draw_paths(scenario, seed, replication), nets[:2], nets[3:], taste, initial_lots=len(operators) * len(chips),
+        tape=tape,
     )  # fmt: skip
     clock, coin = world.clock[0], scenario.drivers.coin
     clock.btc, clock.eth, clock.hashprice = coin.price, coin.eth_price, scenario.miners.hashprice

@@ -649,6 +649,8 @@ def _form(field: FieldInfo | None) -> str:
     items = get_args(field.annotation) if field else ()
     if items == (float, float):
         return "a list of two numbers [low, high]"
+    if items and items[0] is str:
+        return "a list of texts"
     return "a list of sections, each beginning with '-'" if items and _is_section(items[0]) else "a list of numbers"
 
 

@@ -29,6 +29,10 @@ def draw_paths(scenario: Scenario, seed: int, replication: int) -> np.recarray:
     paths.stress_demand = demand_stress
     _coin_returns(scenario, paths, normals, uniforms[:, 4])
     _demand(scenario, paths, normals, uniforms[:, 3])
+    block = scenario.drivers.block
+    if block.units > 0 and block.month < months:
+        paths.block_units[block.month] = block.units
+        paths.block_chip[block.month] = [chip.name for chip in scenario.chips].index(block.chip)
     if scenario.drivers.file:
         _overlay(scenario.drivers.file, paths)
     return paths

@@ -26,9 +26,10 @@ class ComputeCreditModel(mesa.Model):
     ----------
     scenario: the scenario, or None for the shipped base.
     rng: the seed of the run (an integer).
+    tape: orders of a step that are kept to be looked at (tables ``auctions`` and ``quotes`` of the world).
     """
 
-    def __init__(self, scenario: Scenario | None = None, *, rng: int = 1, replication: int = 0) -> None:
+    def __init__(self, scenario: Scenario | None = None, *, rng: int = 1, replication: int = 0, tape: int = 0) -> None:
         super().__init__(rng=rng)
         if scenario is None:
             from simulation.config import base_config, load_scenario
@@ -38,7 +39,7 @@ class ComputeCreditModel(mesa.Model):
         self.config = scenario
         self.run_seed = int(rng)
         self.replication = replication
-        self.world = build_world(scenario, self.run_seed, replication)
+        self.world = build_world(scenario, self.run_seed, replication, tape=tape)
         self._create_views()
         self.datacollector = mesa.DataCollector(
             model_reporters={name: [_last, [self, name]] for name in self.world.panel.dtype.names if name != "month"}

@@ -34,6 +34,9 @@ def apply_drivers(clock, terms, path, chips):
         clock.hashprice *= terms.miners_halving_factor
     clock.demand *= math.exp(path.demand_growth)
     clock.reference_rent *= math.exp(-path.efficiency)
+    if path.block_units > 0.0:
+        clock.imposed_chip = path.block_chip
+        clock.imposed_units = path.block_units
     clock.delivered = 0.0
     clock.losses = 0.0
     clock.recoveries = 0.0

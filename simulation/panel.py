@@ -14,6 +14,8 @@ PATH = Table(
         f("efficiency", "log/month", "efficiency shock: fall of what a unit of demand can pay"),
         i("stress_coin", "flag", "1 in a bitcoin stress"),
         i("stress_demand", "flag", "1 in an AI-demand stress"),
+        f("block_units", "GPU", "used GPUs that outside investors put on the market in this month"),
+        i("block_chip", "chip", "their generation"),
     ),
 )
 

@@ -7,33 +7,13 @@ Sources name a row of ``configs/data/facts.csv`` or say "assumption".
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import model_validator
 
-
-class Section(BaseModel):
-    """A group of parameters."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-def par(default: Any, unit: str, meaning: str, source: str = "assumption", **bounds: Any) -> Any:
-    """Declare a parameter: its default, unit, meaning, source and pydantic bounds (ge, gt, le, lt)."""
-    return Field(default, description=meaning, json_schema_extra={"unit": unit, "source": source}, **bounds)
-
-
-def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
-    if pair[0] > pair[1]:
-        raise ValueError("the lower end of a range must not exceed the upper end")
-    return pair
-
-
-#: A uniform range [low, high]; agents draw from it.
-Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
-Share = Annotated[float, Field(ge=0, le=1)]
-_INF = 1e15
+from simulation.declare import Range, Section, Share, par
+from simulation.lesson import Lesson
 
 
 class Run(Section):
@@ -115,12 +95,21 @@ class Regimes(Section):
     first_month: int = par(24, "month", "first month in which a stress can begin", ge=0)
 
 
+class Block(Section):
+    """A block of used GPUs that outside investors put on the market without reserve."""
+
+    month: int = par(0, "month", "month in which the block comes to market", ge=0)
+    chip: str = par("H100", "text", "its generation")
+    units: float = par(0.0, "GPU", "its size (0 = no block)", ge=0)
+
+
 class Drivers(Section):
     """What is drawn before the run."""
 
     coin: Coin = Coin()
     demand: Demand = Demand()
     regimes: Regimes = Regimes()
+    block: Block = Block()
     file: str | None = par(
         None, "path", "CSV with columns month, btc_return, demand_growth, ...: replaces the draws it has columns for"
     )
@@ -512,6 +501,7 @@ class Scenario(Section):
     marks: Marks = Marks()
     funding: Funding = Funding()
     policy: Policy = Policy()
+    lesson: Lesson = Lesson()
 
     @model_validator(mode="after")
     def _consistent(self) -> Scenario:
@@ -521,6 +511,10 @@ class Scenario(Section):
         if not any(c.release <= 0 for c in self.chips):
             faults.append("chips: no generation is released at the start (release <= 0)")
         names = [c.name for c in self.chips]
+        if self.drivers.block.units > 0 and self.drivers.block.chip not in names:
+            faults.append(f"drivers.block.chip: no generation is called {self.drivers.block.chip!r}: {', '.join(names)}")
+        if self.lesson.answer.chip and self.lesson.answer.chip not in names:
+            faults.append(f"lesson.answer.chip: no generation is called {self.lesson.answer.chip!r}: {', '.join(names)}")
         if len(set(names)) < len(names):
             faults.append("chips: two generations have the same name")
         if self.notes.margin_ltv >= self.notes.margin_call or self.notes.margin_call > self.notes.margin_closeout:

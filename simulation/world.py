@@ -8,6 +8,7 @@ import numpy as np
 
 from agents import buyers, chips, contracts, ledger, lenders, operators
 from simulation import panel
+from simulation.tape import AUCTION, QUOTE
 
 
 class World(NamedTuple):
@@ -46,6 +47,9 @@ class World(NamedTuple):
     bid: np.ndarray  # bidders x G: bid this month, USD/GPU
     scratch: np.ndarray  # 8 x (bidders + 64): floats for auctions and percentiles
     ranking: np.ndarray  # 6 x (bidders + lots): integers for the same
+    auctions: np.recarray  # the tape: auctions of the last step, no rows in batch runs
+    quotes: np.recarray
+    tape_used: np.ndarray  # rows used of auctions, of quotes; the auction under way, -1 none
 
 
 N_KINDS = len(lenders.LENDER_KINDS) + 2 + len(buyers.BUYER_KINDS)
@@ -71,10 +75,11 @@ def allocate(
     taste: np.ndarray,
     *,
     initial_lots: int = 0,
+    tape: int = 0,
 ) -> World:
     """Return a world with empty contract tables, sized for the population and the horizon.
 
-    ``line_table`` must be sorted by debtor.
+    ``line_table`` must be sorted by debtor. ``tape`` is the number of orders of a step that the tape keeps.
 
     A table that overflows stops the run with a fault that names it; sizes are generous because untouched pages
     of a fresh array cost nothing.
@@ -115,6 +120,9 @@ def allocate(
         bid=np.zeros((bidders, n_g)),
         scratch=np.zeros((8, bidders + n_lots)),
         ranking=np.zeros((6, bidders + n_lots), np.int64),
+        auctions=AUCTION.empty(tape // 16),
+        quotes=QUOTE.empty(tape),
+        tape_used=np.array([0, 0, -1]),
     )
 
 
