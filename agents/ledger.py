@@ -187,6 +187,7 @@ CLOCK = Table(
         f("open_cash_buyers", "USD", "budgets of buyers when the month opened"),
         i("last_shock", "event", "the forced sale that marked down most this month, else its last default, -1 none", -1),
         f("shock_usd", "USD", "what that sale fell short of the opening appraisal"),
+        i("tape", "row", "rows of the tape used"),
         i("last_failure", "event", "last failure of a lender this month, -1 none", -1),
     ),
 )

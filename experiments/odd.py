@@ -23,12 +23,12 @@ from simulation.config import declared
 from simulation.month import PHASES
 from simulation.panel import CHIP_PANEL, KIND_PANEL, PANEL, PATH
 from simulation.summary import SUMMARY
-from simulation.tape import AUCTION, QUOTE
+from simulation.tape import TAPE
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "odd.md"
 #: What the run carries from month to month, and what it only writes.
 STATE = (CHIP, LENDER, OPERATOR, BUYER, LOAN, LOT, ORDER, LINE, CLOCK, PATH)
-RECORDS = (EVENT, TRADE, PANEL, CHIP_PANEL, KIND_PANEL, AUCTION, QUOTE)
+RECORDS = (EVENT, TRADE, PANEL, CHIP_PANEL, KIND_PANEL, TAPE)
 #: Sectors whose cash the model keeps; the others close the accounts from outside.
 INSIDE = SECTORS[:3]
 

@@ -19,7 +19,7 @@ _NEWER = 1.5
 def build_world(scenario: Scenario, seed: int = 1, replication: int = 0, *, tape: int = 0) -> World:
     """Return the world at the opening of the first month: a function of (scenario, seed, replication) alone.
 
-    ``tape`` is the number of orders of a step that are kept for whoever watches (no run needs them).
+    ``tape`` is the number of rows of the tape of auctions, for whoever watches (no run needs it).
     """
     lenders = lender_table(scenario, seed, replication)
     operators = operator_table(scenario, seed, replication)

@@ -38,7 +38,7 @@ from agents.rule import rule
 from agents.valuation import believed_decline, monthly_rent, value_in_use
 from simulation.auction import clear_budget_auction
 from simulation.service import pay_loan
-from simulation.tape import ASK, BID, NO_MONEY, NO_POWER, NO_VALUE, NOT_SOUND, note_auction, note_outcome, note_quote
+from simulation.tape import ASK, AUCTION, BID, NO_MONEY, NO_POWER, NO_VALUE, NOT_SOUND, note_row
 
 NETWORK, EXCHANGE, INVERSE_DEMAND = 0, 1, 2
 # Rows of the scratch arrays.
@@ -131,11 +131,9 @@ def add_bid(w, clock, terms, n, b, g, premium, hops):
     """Append bidder ``b``'s order as bid ``n``; return the number of bids."""
     chip = w.chips[g]
     n_o = len(w.operators)
-    node = len(w.lenders) + b
     if b < n_o:
         op = w.operators[b]
         if not can_bid(op, terms):
-            note_quote(w, node, NOT_SOUND, 0.0, 0.0, 0.0, 0.0, hops)
             return n
         units = free_units(op, chip)
         money = terms.market_peer_cash * spare_cash(op, terms)
@@ -146,8 +144,6 @@ def add_bid(w, clock, terms, n, b, g, premium, hops):
     fee = terms.market_finder_fee * max(0.0, hops - 1.0)
     limit = bid_limit(w, clock, terms, b, g, premium) * (1.0 - fee)
     if limit <= 0.0 or units < _DUST or money < limit * _DUST:
-        why = NO_VALUE if limit <= 0.0 else (NO_POWER if units < _DUST else NO_MONEY)
-        note_quote(w, node, why, limit, units, money, 0.0, hops)
         return n
     w.scratch[_LIMIT, n] = limit
     w.scratch[_CAP, n] = units
@@ -173,14 +169,6 @@ def add_backstop(w, terms, n, g, best):
 
 
 @rule
-def reached_contacts(w, terms, seller, months):
-    """Return how many contacts the seller has reached after ``months`` of search (all bidders when ``seller`` < 0)."""
-    if seller < 0:
-        return len(w.value) - 1
-    return min(w.contact_ptr[seller + 1] - w.contact_ptr[seller], terms.market_calls_a_month * (1 + months))
-
-
-@rule
 def collect_bids(w, clock, terms, g, seller, months):
     """Collect the bids of the contacts that the seller has reached (all bidders when ``seller`` < 0)."""
     premium = risk_premium(w.chips[g], terms)
@@ -191,7 +179,8 @@ def collect_bids(w, clock, terms, g, seller, months):
             n = add_bid(w, clock, terms, n, b, g, premium, 1.0)
     else:
         first = w.contact_ptr[seller]
-        for j in range(first, first + reached_contacts(w, terms, seller, months)):
+        reached = min(w.contact_ptr[seller + 1] - first, terms.market_calls_a_month * (1 + months))
+        for j in range(first, first + reached):
             n = add_bid(w, clock, terms, n, w.contact[j] - n_l, g, premium, float(w.contact_hops[j]))
     best = 0.0
     for j in range(n):
@@ -412,21 +401,61 @@ def sell_to_market(w, clock, terms, g, n_asks):
 
 
 @rule
-def note_orders(w, n_bids, n_asks):
-    """Note the collected orders of both sides with their fills (only where a tape is kept); return units offered."""
-    offered = 0.0
-    for j in range(n_asks):
-        offered += w.scratch[_UNITS, j]
-    if len(w.quotes) == 0:
-        return offered
+def why_absent(w, clock, terms, b, g, premium):
+    """Return why a bidder makes no bid for a generation, BID if it makes one (as ``add_bid`` decides)."""
+    n_o = len(w.operators)
+    if b < n_o and not can_bid(w.operators[b], terms):
+        return NOT_SOUND
+    if bid_limit(w, clock, terms, b, g, premium) <= 0.0:
+        return NO_VALUE
+    units = free_units(w.operators[b], w.chips[g]) if b < n_o else buyer_units(w.buyers[b - n_o], w.chips[g], terms)
+    if units < _DUST:
+        return NO_POWER
+    money = terms.market_peer_cash * spare_cash(w.operators[b], terms) if b < n_o else buyer_money(w.buyers[b - n_o])
+    return BID if money > 1.0 else NO_MONEY
+
+
+@rule
+def note_absent(w, clock, terms, g, seller, months):
+    """Note the contacts reached that make no bid, and why; return how many contacts were reached."""
+    premium = risk_premium(w.chips[g], terms)
+    n_l = len(w.lenders)
+    first = w.contact_ptr[max(0, seller)]
+    reached = len(w.value) - 1
+    if seller >= 0:
+        reached = min(w.contact_ptr[seller + 1] - first, terms.market_calls_a_month * (1 + months))
+    for j in range(reached):
+        b = j if seller < 0 else w.contact[first + j] - n_l
+        why = why_absent(w, clock, terms, b, g, premium)
+        if why != BID:
+            note_row(w, clock, why, n_l + b, g, bid_limit(w, clock, terms, b, g, premium), 0.0)
+    return reached
+
+
+@rule
+def note_auction(w, clock, terms, g, seller, months, n_bids, n_asks, price, volume, forced):
+    """Note an auction, its orders with their fills, and who could not bid, before the sales are carried out."""
     s = w.scratch
+    n_l = len(w.lenders)
+    k = note_row(w, clock, AUCTION, seller, g, price, 0.0)
+    if k < 0:
+        return
+    auction = w.tape[k]
+    auction.filled = volume
+    auction.forced = 1 if forced else 0
+    auction.reached = note_absent(w, clock, terms, g, seller, months)
     for i in range(n_bids):
         units = min(s[_CAP, i], s[_MONEY, i] / s[_LIMIT, i])
-        note_quote(w, len(w.lenders) + w.ranking[_BIDDER, i], BID, s[_LIMIT, i], units, s[_MONEY, i], s[_BID_FILL, i], s[_HOPS, i])
+        k = note_row(w, clock, BID, n_l + w.ranking[_BIDDER, i], g, s[_LIMIT, i], units)
+        if k >= 0:
+            w.tape[k].money = s[_MONEY, i]
+            w.tape[k].filled = s[_BID_FILL, i]
+            w.tape[k].hops = s[_HOPS, i]
     for j in range(n_asks):
-        filled = s[_ASK_FILL, j] if n_bids > 0 else 0.0
-        note_quote(w, w.lots[w.ranking[_LOT, j]].owner, ASK, s[_RESERVE, j], s[_UNITS, j], 0.0, filled, 0.0)
-    return offered
+        auction.units += s[_UNITS, j]
+        k = note_row(w, clock, ASK, w.lots[w.ranking[_LOT, j]].owner, g, s[_RESERVE, j], s[_UNITS, j])
+        if k >= 0:
+            w.tape[k].filled = s[_ASK_FILL, j] if n_bids > 0 else 0.0
 
 
 @rule
@@ -434,14 +463,15 @@ def hold_auction(w, clock, terms, g, seller, n_asks, months, forced):
     """Auction the collected asks of one generation; log a forced sale with what put the first lot up for sale."""
     chip = w.chips[g]
     cause = w.lots[w.ranking[_LOT, 0]].cause
-    note_auction(w, clock, g, seller, forced, reached_contacts(w, terms, seller, months))
     if forced and (terms.policy_frozen == 1 or terms.market_venue == INVERSE_DEMAND):
         price, volume = sell_to_market(w, clock, terms, g, n_asks)
-        offered = volume
+        if len(w.tape) > 0:
+            note_row(w, clock, AUCTION, seller, g, price, volume)
     else:
         n_bids = collect_bids(w, clock, terms, g, seller, months)
         if n_bids == 0:
-            note_outcome(w, 0.0, 0.0, note_orders(w, 0, n_asks))
+            if len(w.tape) > 0:
+                note_auction(w, clock, terms, g, seller, months, 0, n_asks, 0.0, 0.0, forced)
             return
         s = w.scratch
         r = w.ranking
@@ -449,10 +479,10 @@ def hold_auction(w, clock, terms, g, seller, n_asks, months, forced):
             s[_LIMIT], s[_CAP], s[_MONEY], n_bids, s[_RESERVE], s[_UNITS], n_asks,
             r[_BID_ORDER], r[_ASK_ORDER], r[_SPARE], s[_BID_FILL], s[_ASK_FILL],
         )  # fmt: skip
-        offered = note_orders(w, n_bids, n_asks)
+        if len(w.tape) > 0:
+            note_auction(w, clock, terms, g, seller, months, n_bids, n_asks, price, volume, forced)
         if volume > _DUST:
             settle(w, clock, n_bids, n_asks, price)
-    note_outcome(w, price, volume, offered)
     if volume > _DUST:
         chip.price = price
         if forced:

@@ -26,7 +26,7 @@ class ComputeCreditModel(mesa.Model):
     ----------
     scenario: the scenario, or None for the shipped base.
     rng: the seed of the run (an integer).
-    tape: orders of a step that are kept to be looked at (tables ``auctions`` and ``quotes`` of the world).
+    tape: rows of the tape of auctions (table ``tape`` of the world), for whoever watches.
     """
 
     def __init__(self, scenario: Scenario | None = None, *, rng: int = 1, replication: int = 0, tape: int = 0) -> None:

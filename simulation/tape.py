@@ -5,90 +5,52 @@ from __future__ import annotations
 from agents.rule import rule
 from agents.schema import Table, code, f, i
 
-BID, NOT_SOUND, NO_POWER, NO_MONEY, NO_VALUE, ASK = range(6)
+AUCTION, BID, NOT_SOUND, NO_POWER, NO_MONEY, NO_VALUE, ASK = range(7)
 
-AUCTION = Table(
-    "auctions",
-    "Auctions of the last step, one row an auction (kept only for the page).",
+TAPE = Table(
+    "tape",
+    "Auctions of the last step: a row an auction, followed by its orders and by the contacts that could not bid (kept "
+    "only for the page).",
     (
-        i("month", "month", "months since the start"),
-        i("turn", "round", "round of the cascade within the month"),
+        code(
+            "kind", "what the row is: an auction, an order, or why a contact did not bid", "auction", "bid",
+            "not_sound", "no_power", "no_money", "no_value", "ask",
+        ),
+        i("node", "node", "who sells, bids or asks; -1 all sellers of an exchange"),
         i("chip", "chip", "generation"),
-        i("seller", "node", "who sells, -1 all sellers of an exchange"),
+        i("turn", "round", "round of the cascade within the month"),
         i("forced", "flag", "1 when the owners must sell"),
-        i("reached", "contacts", "contacts that the seller reached"),
-        f("offered", "GPU", "units offered"),
-        f("sold", "GPU", "units sold"),
-        f("price", "USD/GPU", "clearing price; without a trade where the sides came closest"),
-        f("fundamental", "USD/GPU", "value in use to the best unconstrained user"),
-        f("appraisal", "USD/GPU", "appraisal before the auction"),
-        i("first", "quote", "its first row of quotes"),
-        i("last", "quote", "one past its last row of quotes"),
+        i("reached", "contacts", "auction: contacts that the seller reached"),
+        f("price", "USD/GPU", "auction: clearing price, without a trade where the sides came closest; order: its limit"),
+        f("units", "GPU", "auction: units offered; order: units wanted at the limit or offered"),
+        f("filled", "GPU", "units sold or bought"),
+        f("money", "USD", "bid: what the bidder could spend"),
+        f("hops", "hop", "bid: distance from the seller"),
+        f("fundamental", "USD/GPU", "auction: value in use to the best unconstrained user"),
+        f("appraisal", "USD/GPU", "auction: appraisal before it"),
     ),
-)
-
-QUOTE = Table(
-    "quotes",
-    "Orders of those auctions, and contacts that could not bid (kept only for the page).",
-    (
-        i("node", "node", "who bids or asks"),
-        code("state", "bid, ask, or why there was no bid", "bid", "not_sound", "no_power", "no_money", "no_value", "ask"),
-        f("limit", "USD/GPU", "highest price bid or least price asked"),
-        f("units", "GPU", "units wanted at the limit or offered"),
-        f("money", "USD", "what the bidder could spend"),
-        f("filled", "GPU", "units bought or sold"),
-        f("hops", "hop", "distance from the seller"),
-    ),
-)
+)  # fmt: skip
 
 
 @rule
-def note_quote(w, node, state, limit, units, money, filled, hops):
-    """Write one order (USD/GPU, GPU, USD, GPU) or one contact that cannot bid; a full tape writes nothing more."""
-    k = w.tape_used[1]
-    if k < len(w.quotes):
-        q = w.quotes[k]
-        q.node = node
-        q.state = state
-        q.limit = limit
-        q.units = units
-        q.money = money
-        q.filled = filled
-        q.hops = hops
-        w.tape_used[1] = k + 1
-
-
-@rule
-def note_auction(w, clock, g, seller, forced, reached):
-    """Open an auction on the tape; what is noted next belongs to it."""
-    k = w.tape_used[0]
-    w.tape_used[2] = -1
-    if k < len(w.auctions):
-        w.tape_used[2] = k
-        a = w.auctions[k]
-        chip = w.chips[g]
-        a.month = clock.month
-        a.turn = clock.turn
-        a.chip = g
-        a.seller = seller
-        a.forced = 1 if forced else 0
-        a.reached = reached
-        a.offered = 0.0
-        a.sold = 0.0
-        a.price = 0.0
-        a.fundamental = chip.fundamental
-        a.appraisal = chip.appraisal
-        a.first = w.tape_used[1]
-        a.last = a.first
-        w.tape_used[0] = k + 1
-
-
-@rule
-def note_outcome(w, price, volume, offered):
-    """Close the auction that was opened last: clearing price (USD/GPU), volume and units offered (GPU)."""
-    if w.tape_used[2] >= 0:
-        a = w.auctions[w.tape_used[2]]
-        a.price = price
-        a.offered = offered
-        a.sold = volume
-        a.last = w.tape_used[1]
+def note_row(w, clock, kind, node, chip, price, units):
+    """Take the next row of the tape; return it, or -1 when the tape is full."""
+    k = clock.tape
+    if k >= len(w.tape):
+        return -1
+    row = w.tape[k]
+    row.kind = kind
+    row.node = node
+    row.chip = chip
+    row.turn = clock.turn
+    row.forced = 0
+    row.reached = 0
+    row.price = price
+    row.units = units
+    row.filled = 0.0
+    row.money = 0.0
+    row.hops = 0.0
+    row.fundamental = w.chips[chip].fundamental
+    row.appraisal = w.chips[chip].appraisal
+    clock.tape = k + 1
+    return k

@@ -8,7 +8,7 @@ import numpy as np
 
 from agents import buyers, chips, contracts, ledger, lenders, operators
 from simulation import panel
-from simulation.tape import AUCTION, QUOTE
+from simulation.tape import TAPE
 
 
 class World(NamedTuple):
@@ -47,9 +47,7 @@ class World(NamedTuple):
     bid: np.ndarray  # bidders x G: bid this month, USD/GPU
     scratch: np.ndarray  # 8 x (bidders + 64): floats for auctions and percentiles
     ranking: np.ndarray  # 6 x (bidders + lots): integers for the same
-    auctions: np.recarray  # the tape: auctions of the last step, no rows in batch runs
-    quotes: np.recarray
-    tape_used: np.ndarray  # rows used of auctions, of quotes; the auction under way, -1 none
+    tape: np.recarray  # auctions of the last step; no rows in batch runs
 
 
 N_KINDS = len(lenders.LENDER_KINDS) + 2 + len(buyers.BUYER_KINDS)
@@ -79,7 +77,7 @@ def allocate(
 ) -> World:
     """Return a world with empty contract tables, sized for the population and the horizon.
 
-    ``line_table`` must be sorted by debtor. ``tape`` is the number of orders of a step that the tape keeps.
+    ``line_table`` must be sorted by debtor. ``tape`` is the number of rows that the tape of auctions has.
 
     A table that overflows stops the run with a fault that names it; sizes are generous because untouched pages
     of a fresh array cost nothing.
@@ -120,9 +118,7 @@ def allocate(
         bid=np.zeros((bidders, n_g)),
         scratch=np.zeros((8, bidders + n_lots)),
         ranking=np.zeros((6, bidders + n_lots), np.int64),
-        auctions=AUCTION.empty(tape // 16),
-        quotes=QUOTE.empty(tape),
-        tape_used=np.array([0, 0, -1]),
+        tape=TAPE.empty(tape),
     )
 
 
