@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from agents.contracts import FREE
-from agents.ledger import C_IMPOSED
 from agents.lenders import FAILED, OUTSIDE
 from agents.operators import GONE
 from simulation.build import build_world
+from simulation.interventions import fail_agent
 from simulation.month import CASCADE, MONTH, STEP, advance
 from simulation.runs import raise_fault
 from simulation.scenario import Scenario
@@ -55,14 +55,8 @@ def _month_with(world: World, node: int | None) -> float:
     world = copy_world(world)
     while world.clock[0].phase != CASCADE:
         advance(world, STEP)
-    n_l = len(world.lenders)
-    if node is not None and node < n_l:
-        # A hole in the balance sheet of all its assets: the engine closes it and clears its debts.
-        lender = world.lenders[node]
-        lender.deposits += lender.cash + lender.book + lender.lent_lines + lender.seized_value
-    elif node is not None:
-        world.operators.failing[node - n_l] = 1 + C_IMPOSED
-        world.operators.failing_event[node - n_l] = -1
+    if node is not None:
+        fail_agent(world, node)
     advance(world, MONTH)
     raise_fault(world)
     return _loss(world)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import mesa
-import numpy as np
 
 from agents.views import HardwareBuyer, Lender, Miner, Neocloud, RowAgent
 from simulation.build import build_world
+from simulation.interventions import fail_agent, sell_block
 from simulation.month import MONTH, STEP, advance
 from simulation.runs import Result, raise_fault
 from simulation.scenario import Scenario
@@ -90,19 +90,13 @@ class ComputeCreditModel(mesa.Model):
             self.datacollector.collect(self)
         self.running = not self.finished
 
-    def sell_block(self, chip: str, units: float) -> None:
-        """Put ``units`` GPUs of a generation on the market in the next cascade (outside investors sell, no reserve).
+    def fail(self, node: int) -> None:
+        """Let a lender or an operator fail in the next round of a cascade. Raises ValueError."""
+        fail_agent(self.world, node)
 
-        Raises ValueError on an unknown generation or a number of units that is not positive.
-        """
-        names = [c.name for c in self.config.chips]
-        if chip not in names:
-            raise ValueError(f"unknown generation {chip!r}: one of {', '.join(names)}")
-        if not np.isfinite(units) or units <= 0:
-            raise ValueError(f"units must be a positive number, not {units}")
-        clock = self.world.clock[0]
-        clock.imposed_chip = names.index(chip)
-        clock.imposed_units = float(units)
+    def sell_block(self, chip: str, units: float) -> None:
+        """Put ``units`` GPUs of a generation on the market in the next round of a cascade. Raises ValueError."""
+        sell_block(self.world, [c.name for c in self.config.chips], chip, units)
 
     def result(self) -> Result:
         """Return the result so far (summary, panels, events, trades)."""

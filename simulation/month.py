@@ -91,8 +91,8 @@ def cascade_round(w, clock):
     carry_out_defaults(w, clock)
     if clock.turn == 0:
         trade_calm(w, clock)
-        if clock.imposed_units > 0.0:
-            impose_block(w, clock)
+    if clock.imposed_units > 0.0:
+        impose_block(w, clock)
     trade_forced(w, clock)
     appraise(w, clock)
     revalue(w, clock)

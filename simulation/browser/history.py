@@ -1,0 +1,56 @@
+"""Checkpoints of a world, so that a viewer can go back: only what a step can change, only the rows in use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from agents import contracts, ledger
+from simulation.panel import CHIP_PANEL, KIND_PANEL, PANEL
+from simulation.world import World
+
+#: Written in place every step; copied whole.
+_STATE = ("clock", "lenders", "operators", "buyers", "chips", "lines", "book", "first_lot", "value", "bid")
+#: Rows are opened and closed; copied as far as they were ever used.
+_CONTRACTS = {"loans": contracts.LOAN, "lots": contracts.LOT, "orders": contracts.ORDER}
+#: Rows are only added: their count, in the clock, is all that a checkpoint needs.
+_PANELS = {"panel": PANEL, "chip_panel": CHIP_PANEL, "kind_panel": KIND_PANEL}
+
+Checkpoint = dict[str, Any]
+
+
+def checkpoint(world: World) -> Checkpoint:
+    """Return a copy of what the next steps can change."""
+    saved = {name: getattr(world, name).copy() for name in _STATE}
+    for name in _CONTRACTS:
+        saved[name] = getattr(world, name)[: world.clock[0][f"used_{name}"]].copy()
+    return saved
+
+
+def restore(world: World, saved: Checkpoint) -> None:
+    """Bring a world back to a checkpoint, in place: tables that others look at stay the same objects."""
+    used_now = {name: int(world.clock[0][f"used_{name}"]) for name in _CONTRACTS}
+    for name in _STATE:
+        getattr(world, name)[:] = saved[name]
+    for name, table in _CONTRACTS.items():
+        rows, kept = getattr(world, name), len(saved[name])
+        rows[:kept] = saved[name]
+        _clear(rows, table, kept, used_now[name])
+    clock = world.clock[0]
+    world.events[clock.events :][:] = ledger.EVENT.empty(1)
+    world.trades[clock.trades :][:] = ledger.TRADE.empty(1)
+    world.flows[clock.month :] = 0.0
+    months = len(world.panel)
+    for name, table in _PANELS.items():
+        rows = getattr(world, name)
+        rows[clock.month * (len(rows) // months) :] = table.empty(1)
+
+
+def _clear(rows: np.recarray, table: Any, first: int, last: int) -> None:
+    """Give rows back to the free list as they were before their first use."""
+    if last > first:
+        rows[first:last] = table.empty(1)
+        rows.following[first:last] = np.arange(first + 1, last + 1)
+        if last == len(rows):
+            rows.following[-1] = -1

@@ -1,0 +1,42 @@
+"""What a viewer or an experiment does to a world by hand: sell a block, let an agent fail."""
+
+from __future__ import annotations
+
+import math
+
+from agents.ledger import C_IMPOSED
+from agents.lenders import FAILED
+from agents.operators import GONE
+from simulation.world import World
+
+
+def sell_block(world: World, chips: list[str], chip: str, units: float) -> None:
+    """Put ``units`` GPUs on the market in the next round of a cascade: outside investors sell, without reserve.
+
+    ``chips`` are the names of the generations. Raises ValueError on an unknown generation or a number of units
+    that is not positive.
+    """
+    if chip not in chips:
+        raise ValueError(f"unknown generation {chip!r}: one of {', '.join(chips)}")
+    if not math.isfinite(units) or units <= 0:
+        raise ValueError(f"units must be a positive number, not {units}")
+    clock = world.clock[0]
+    clock.imposed_chip = chips.index(chip)
+    clock.imposed_units = float(units)
+
+
+def fail_agent(world: World, node: int) -> None:
+    """Let a lender or an operator fail in the next round of a cascade, whatever its books say.
+
+    A lender gets a hole of all its assets in its balance sheet: the engine closes it and clears its debts.
+    Raises ValueError when the node is neither, or has failed already.
+    """
+    n_l = len(world.lenders)
+    if 0 <= node < n_l - 1 and world.lenders.status[node] != FAILED:
+        lender = world.lenders[node]
+        lender.deposits += lender.cash + lender.book + lender.lent_lines + lender.seized_value
+    elif n_l <= node < n_l + len(world.operators) and world.operators.status[node - n_l] != GONE:
+        world.operators.failing[node - n_l] = 1 + C_IMPOSED
+        world.operators.failing_event[node - n_l] = -1
+    else:
+        raise ValueError("only a lender or an operator that has not failed yet can be made to fail")
