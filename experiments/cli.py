@@ -151,6 +151,59 @@ def _engine(console: Console) -> Callable[..., Any]:
     return engine
 
 
+# --- browse -------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def browse(
+    config: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="a config file (YAML)", show_default="the base")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="seed of all draws")] = 1,
+    set_: Set = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="port, 0 for a free one")] = 8765,
+    host: Annotated[str, typer.Option(help="address to serve on; the page has no login")] = "127.0.0.1",
+    show: Annotated[bool, typer.Option("--open/--no-open", help="open the page in the browser")] = True,
+) -> None:
+    """Open the page: step through a run in the browser."""
+    from simulation.config import base_config, load_scenario
+
+    console = _console(stderr=True)
+    config = base_config() if config is None else config
+    load_scenario(config, set_ or [])  # a fault is said here, before anything is served
+    with console.status("Loading"):
+        from agents.rule import is_compiled_on_disk
+        from simulation.browser.desk import Options
+        from simulation.browser.serve import has_assets, serve
+    if not is_compiled_on_disk():
+        console.print("Compiling the rules: once for this version, about half a minute.", highlight=False)
+    if not has_assets():
+        console.print("The page's scripts come from the network: pip install 'gpu-firesale[offline]' keeps them here.", highlight=False, markup=False)
+    options = Options(config, seed, tuple(set_ or []), _export)
+    try:
+        serve(options, host, port, show=show, announce=lambda at: console.print(f"The page is at {at}  (Ctrl-C ends it)", highlight=False))
+    except OSError as error:
+        raise OSError(f"cannot serve on {host}:{port}: {error.strerror}; try --port 0 for a free port") from None
+
+
+def _export(result: Any, name: str) -> Path:
+    """Write a run of the page as a results folder, with figures and report; return the folder."""
+    from experiments.results import check_output, write_results
+    from simulation.config import scenario_to_yaml
+
+    folder, k = Path("results", name), 2
+    while folder.exists():
+        folder, k = Path("results", f"{name}-{k}"), k + 1
+
+    def finish(work: Path) -> None:
+        importlib.import_module("experiments.figures").write_figures(work, result)
+        importlib.import_module("experiments.report").write_report(work, result)
+
+    write_results(
+        result, check_output(folder), config_text=scenario_to_yaml(result.scenario),
+        command=shlex.join(["firesale", *_arguments]), twin=result.twin, finish=finish,
+    )  # fmt: skip
+    return folder.resolve()
+
+
 # --- bench --------------------------------------------------------------------------------------------------------
 
 

@@ -163,7 +163,7 @@ class Session:
         phase, month = self.phase, self.month
         before = facts(world)
         first_event, first_trade = int(clock.events), int(clock.trades)
-        clock.tape[...] = 0
+        clock.tape = 0
         self.model.step_phase()
         self.tick += 1
         self._note_marks()
@@ -223,7 +223,7 @@ class Session:
             self._intervene(now)
             month = int(clock.month)
             first_event, first_trade = int(clock.events), int(clock.trades)
-            clock.tape[...] = 0
+            clock.tape = 0
             advance(self.world, STEP)
             self._keep_tape(month)
             events, trades = (first_event, int(clock.events)), (first_trade, int(clock.trades))

@@ -1,0 +1,301 @@
+"""What just happened, in sentences with numbers: as few as tell it, the most important first."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from agents.ledger import CAUSES, EVENT_KINDS
+from agents.operators import GONE
+from simulation.browser.words import count, listed, many, share, signed, usd
+from simulation.month import CASCADE, CREDIT, FUND, OPEN, RECORD, RENT, SERVICE, VALUE
+from simulation.tape import ASK, AUCTION, BID, NO_MONEY, NO_POWER, NO_VALUE, NOT_SOUND
+from simulation.world import World
+
+Names = dict[int, str]
+_MOST = 12
+_KIND = {name: k for k, name in enumerate(EVENT_KINDS)}
+_CAUSE = {name: k for k, name in enumerate(CAUSES)}
+_WHY_DEFAULT = {
+    "cash_flow": "it could not pay and nobody would extend", "ltv": "its margin call was not met", "dscr": "income stayed below debt service",
+    "maturity": "a balloon could not be rolled over", "bitcoin_margin": "its coin loan was closed out",
+    "lender_failure": "its lender could not roll the loan over", "imposed": "made to fail by hand",
+}  # fmt: skip
+_WHY_FAILURE = {"insolvency": "insolvent", "illiquidity": "out of cash", "imposed": "made to fail by hand", "funding_call": "could not meet a funding call", "lender_failure": "another lender's failure"}
+
+
+class Entry(NamedTuple):
+    """One sentence: month and round, level ("shock", "default", "failure", "call", "sale", "good", "info"), nodes it is about."""
+
+    month: int
+    turn: int
+    text: str
+    level: str
+    nodes: tuple[int, ...] = ()
+
+
+def narrate(world: World, first_event: int, first_trade: int, chips: list[str], names: Names) -> list[Entry]:
+    """Return what the step wrote that began at these rows of events and trades (its auctions are on the tape)."""
+    clock = world.clock[0]
+    events = world.events[first_event : int(clock.events)]
+    trades = world.trades[first_trade : int(clock.trades)]
+    told = Teller(world, chips, names)
+    if len(events):
+        told.shocks(events[events.kind == _KIND["shock"]])
+        told.failures(events[events.kind == _KIND["lender_failure"]])
+        told.defaults(events[events.kind == _KIND["default"]])
+        told.seizures(first_event + np.flatnonzero(events.kind == _KIND["seizure"]))
+    told.auctions(world.tape[: int(clock.tape)], trades)
+    if len(events):
+        told.calls(events[events.kind == _KIND["margin_call"]])
+        told.coin_calls(events[events.kind == _KIND["coin_call"]])
+        told.funding(events)
+        told.cured(events[events.kind == _KIND["cured"]])
+        told.cancelled(events[events.kind == _KIND["order_cancelled"]])
+    return told.entries
+
+
+class Teller:
+    """Collects sentences on one step."""
+
+    def __init__(self, world: World, chips: list[str], names: Names) -> None:
+        self.world, self.chips, self.names = world, chips, names
+        self.month = int(world.clock[0].month)
+        self.turn = -1
+        self.entries: list[Entry] = []
+
+    def say(self, text: str, level: str, *nodes: int, row: Any = None) -> None:
+        """Add a sentence; ``row`` is the event or auction whose month and round it carries."""
+        turn = int(row.turn) if row is not None else -1
+        month = int(row.month) if row is not None and "month" in row.dtype.names else self.month
+        self.entries.append(Entry(month, turn, text, level, tuple(int(n) for n in nodes)))
+
+    def _name(self, node: int) -> str:
+        return self.names.get(int(node), "the market")
+
+    # --- who falls ---------------------------------------------------------------------------------------------
+
+    def shocks(self, rows: np.recarray) -> None:
+        for e in rows:
+            self.say(f"{many(e.units, self.chips[e.chip])} come to market from outside, without a reserve price.".replace(" come", " comes" if round(e.units) == 1 else " come"), "shock", row=e)
+
+    def failures(self, rows: np.recarray) -> None:
+        for e in rows:
+            why = _WHY_FAILURE.get(CAUSES[e.cause], CAUSES[e.cause].replace("_", " "))
+            owing = f", owing {usd(e.usd)}" if e.usd >= 1.0 else ""
+            self.say(f"{self._name(e.node)} fails: {why}{owing}{self._after(e)}.", "failure", e.node, row=e)
+
+    def defaults(self, rows: np.recarray) -> None:
+        rows = rows[np.argsort(-rows.usd, kind="stable")]
+        for e in rows[:5]:
+            why = _WHY_DEFAULT.get(CAUSES[e.cause], CAUSES[e.cause].replace("_", " "))
+            self.say(f"{self._name(e.node)} defaults on {usd(e.usd)}: {why}.", "default", e.node, row=e)
+        if len(rows) > 5:
+            self.say(f"{many(len(rows) - 5, 'more operator')} default on {usd(rows[5:].usd.sum())} in all.", "default", *rows[5:].node, row=rows[5])
+
+    def seizures(self, at: np.ndarray) -> None:
+        """One sentence a lender: what it takes from whom (``at``: rows of the table of events).
+
+        The event of a loan carries its first lot only; the lots tell the rest, unless they were sold in the round.
+        """
+        lots = self.world.lots[: int(self.world.clock[0].used_lots)]
+        rows = self.world.events[at]
+        for lender in np.unique(rows.node)[:6]:
+            mine = rows[rows.node == lender]
+            held = lots[(lots.owner == lender) & np.isin(lots.cause, at[rows.node == lender])]
+            units = np.bincount(held.chip, held.units, len(self.chips)) if len(held) else np.bincount(mine.chip, mine.units, len(self.chips))
+            what = listed(f"{count(units[g])} {self.chips[g]}" for g in np.argsort(-units, kind="stable")[:3] if units[g] > 0.0)
+            whom = listed(self._name(n) for n in np.unique(mine.other)[:3])
+            self.say(f"{self._name(lender)} seizes {what} from {whom}.", "default", lender, *mine.other, row=mine[0])
+
+    # --- who buys ----------------------------------------------------------------------------------------------
+
+    def auctions(self, tape: np.recarray, trades: np.recarray) -> None:
+        """One sentence a forced auction (the largest four), one on the rest, one on voluntary trade."""
+        heads = np.flatnonzero(tape.kind == AUCTION)
+        ends = np.append(heads[1:], len(tape))[: len(heads)]
+        forced = [(int(a), int(b)) for a, b in zip(heads, ends, strict=True) if tape.forced[a]]
+        forced.sort(key=lambda span: -float(tape.units[span[0]] * tape.appraisal[span[0]]))
+        for a, b in forced[:4]:
+            self.say(self._auction(tape[a], tape[a + 1 : b]), "sale", tape[a].node, row=tape[a])
+        if len(forced) > 4:
+            rest = tape[[a for a, _ in forced[4:]]]
+            self.say(f"{many(len(rest), 'smaller forced auction')}: {count(rest.filled.sum())} of {count(rest.units.sum())} GPUs sold.", "sale", *rest.node, row=rest[0])
+        self._calm(trades[np.isin(trades.reason, (0, 5))])
+
+    def _auction(self, auction: Any, orders: np.recarray) -> str:
+        who = self._name(auction.node) if auction.node >= 0 else "All sellers on the exchange"
+        chip = self.chips[auction.chip]
+        text = f"{who} offer{'' if auction.node < 0 or who.endswith('investors') else 's'} {count(auction.units)} {chip}"
+        if len(orders):
+            text += f" to {many(auction.reached, 'contact')}: {who_bids(orders)}"
+        if auction.filled < 0.5:
+            return f"{text}; nothing is sold{gap(orders)}."
+        below = auction.price / auction.fundamental - 1.0 if auction.fundamental > 0.0 else 0.0
+        side = "below" if below < 0 else "above"
+        text += f"; {'all' if auction.filled > auction.units - 0.5 else count(auction.filled)} sold at {usd(auction.price)}, {share(abs(below))} {side} value in use"
+        left = auction.units - auction.filled
+        return text + (f", {count(left)} found no buyer." if left >= 0.5 else ".")
+
+    def _calm(self, trades: np.recarray) -> None:
+        if len(trades) == 0:
+            return
+        value = np.bincount(trades.chip, trades.units * trades.price, len(self.chips))
+        main = int(value.argmax())
+        units = trades.units[trades.chip == main].sum()
+        self.say(
+            f"Calm trade: {many(trades.units.sum(), 'GPU')} change hands in {many(len(trades), 'sale')}; {self.chips[main]} at {usd(value[main] / units)} on average.",
+            "info",
+        )
+
+    # --- who is called -----------------------------------------------------------------------------------------
+
+    def calls(self, rows: np.recarray) -> None:
+        self._merged(rows, "calls margin of {usd} from {other}", "margin call", "call")
+
+    def _merged(self, rows: np.recarray, verb: str, noun: str, level: str) -> None:
+        rows = rows[np.argsort(-rows.usd, kind="stable")]
+        for e in rows[:2]:
+            text = verb.format(usd=usd(e.usd), other=self._name(e.node))
+            self.say(f"{self._name(e.other)} {text}{self._after(e)}.", level, e.node, e.other, row=e)
+        if len(rows) > 2:
+            self.say(f"{many(len(rows) - 2, 'more ' + noun)}, {usd(rows[2:].usd.sum())} in all.", level, *np.unique(rows[2:].node), row=rows[2])
+
+    def _after(self, e: Any) -> str:
+        """Return what an event came after, if a sale or a fall of this month triggered it."""
+        if e.parent < 0:
+            return ""
+        cause = self.world.events[e.parent]
+        if cause.kind == _KIND["forced_sale"]:
+            return f" after {self.chips[cause.chip]}s sold at {usd(cause.usd / max(cause.units, 1e-9))}"
+        if cause.kind in (_KIND["default"], _KIND["lender_failure"]):
+            return f" after {self._name(cause.node)} fell"
+        return ""
+
+    def coin_calls(self, rows: np.recarray) -> None:
+        for e in rows[:3]:
+            self.say(f"{self._name(e.other)} calls more coins for a loan of {usd(e.usd)} from {self._name(e.node)}.", "call", e.node, e.other, row=e)
+
+    def funding(self, events: np.recarray) -> None:
+        """Runs, funding calls and lines withdrawn: what happens to lenders themselves."""
+        runs = events[events.kind == _KIND["run"]]
+        for e in runs[np.argsort(-runs.usd, kind="stable")][:3]:
+            self.say(f"Depositors ask {self._name(e.node)} for {usd(e.usd)}.", "call", e.node, row=e)
+        calls = events[events.kind == _KIND["funding_call"]]
+        for e in calls[np.argsort(-calls.usd, kind="stable")][:2]:
+            self.say(f"{self._name(e.node)} must repay {usd(e.usd)} of its warehouse lines{self._after(e)}.", "call", e.node, row=e)
+        lines = events[events.kind == _KIND["withdrawn_line"]]
+        if len(lines):
+            who = listed(self._name(n) for n in np.unique(lines.other)[:3])
+            self.say(f"{who} can no longer fund {many(len(lines), 'order')} of GPUs, {usd(lines.usd.sum())} in all.", "call", *np.unique(lines.node), row=lines[0])
+
+    def cured(self, rows: np.recarray) -> None:
+        if len(rows):
+            self.say(f"{many(len(rows), 'margin call')} met: {listed(self._name(n) for n in np.unique(rows.node)[:4])}.", "good", *np.unique(rows.node), row=rows[0])
+
+    def cancelled(self, rows: np.recarray) -> None:
+        if len(rows):
+            self.say(f"{many(len(rows), 'purchase commitment')} worth {usd(rows.usd.sum())} cancelled for want of money; deposits are lost.", "call", *np.unique(rows.node), row=rows[0])
+
+
+def gap(orders: np.recarray) -> str:
+    """Return how far the best bid is from the least reserve, if there was a bid."""
+    bids, asks = orders.price[orders.kind == BID], orders.price[orders.kind == ASK]
+    if len(bids) == 0 or len(asks) == 0:
+        return ""
+    return f", the best bid of {usd(bids.max())} is below the least reserve of {usd(asks.min())}"
+
+
+def who_bids(orders: np.recarray) -> str:
+    """Return "4 bid, 6 had no free power, 3 no money"."""
+    words = ((BID, "bid"), (NO_POWER, "had no free power"), (NO_MONEY, "had no money"), (NOT_SOUND, "not sound enough"), (NO_VALUE, "saw no value"))
+    counts = [(int((orders.kind == kind).sum()), word) for kind, word in words]
+    return ", ".join(f"{n or 'none'} {word}" for n, word in counts if n or word == "bid")
+
+
+# --- phases without events ------------------------------------------------------------------------------------------
+
+
+def facts(world: World) -> dict[str, Any]:
+    """Return what a step changes without an event, as it stands before the step."""
+    clock = world.clock[0]
+    names = ("month", "btc", "rent", "demand", "stress_coin", "stress_demand", "new_commitments", "new_notes", "losses")
+    return {name: float(clock[name]) for name in names} | {"added": world.chips.added.copy()}
+
+
+def narrate_phase(world: World, phase: int, before: dict[str, Any], chips: list[str], names: Names) -> list[Entry]:
+    """Return what the phase just carried out did, beside its events; ``before`` is from :func:`facts`."""
+    tell = {OPEN: _opening, RENT: _rent, VALUE: _value, SERVICE: _service, CREDIT: _credit, FUND: _fund, RECORD: _record}.get(phase)
+    month = int(before["month"])
+    if tell is None:
+        nothing = phase == CASCADE and world.clock[0].phase != CASCADE
+        return [Entry(month, int(world.clock[0].turn) - 1, "The cascade ends: nothing new happens.", "info")] if nothing else []
+    return [Entry(month, -1, text, level) for text, level in tell(world, before, chips)]
+
+
+def _opening(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
+    clock = world.clock[0]
+    said = []
+    for flag, what in (("stress_demand", "AI demand"), ("stress_coin", "bitcoin")):
+        if clock[flag] and not before[flag]:
+            said.append((f"A stress of {what} begins.", "shock"))
+        elif before[flag] and not clock[flag]:
+            said.append((f"The stress of {what} ends.", "good"))
+    text = f"Bitcoin {signed(clock.btc / before['btc'] - 1, 0)} to {usd(clock.btc)}; demand for compute {signed(clock.demand / before['demand'] - 1)}" if before["demand"] > 0 else f"The run opens with bitcoin at {usd(clock.btc)}"
+    new = world.chips.added - before["added"]
+    if new.sum() >= 0.5:
+        text += "; delivered: " + listed(f"{count(new[g])} {chips[g]}" for g in np.flatnonzero(new >= 0.5))
+    return [*said, (text + ".", "info")]
+
+
+def _rent(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
+    clock = world.clock[0]
+    capacity = float((world.chips.stock * world.chips.performance).sum())
+    running = f"; {share(clock.running / capacity)} of capacity runs" if capacity > 0 else ""
+    return [(f"An H100-hour rents at ${clock.rent:.2f} ({signed(clock.rent / before['rent'] - 1)}){running}.", "info")]
+
+
+def _value(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
+    g = chips.index("H100") if "H100" in chips else 0
+    chip = world.chips[g]
+    return [(f"A used {chips[g]} is worth {usd(chip.fundamental)} in use to the best user; appraisers put it at {usd(chip.appraisal)}.", "info")]
+
+
+def _service(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
+    operators = world.operators[world.operators.status != GONE]
+    due, missing = float((operators.due + operators.balloon).sum()), operators.arrears[operators.arrears > 0.0]
+    if due < 1.0:
+        return [("No debt service falls due.", "info")]
+    text = f"Operators owe {usd(due)} this month and pay {usd(due - missing.sum())} of it"
+    if len(missing):
+        return [(f"{text}; {many(len(missing), 'operator is', 'operators are')} {usd(missing.sum())} in arrears.", "call")]
+    return [(text + ".", "info")]
+
+
+def _credit(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
+    clock = world.clock[0]
+    made = clock.new_commitments - before["new_commitments"]
+    text = f"Lenders commit {usd(made)} of new loans" if made >= 1.0 else "Lenders commit no new loans"
+    notes = clock.new_notes - before["new_notes"]
+    return [(text + (f"; miners issue {usd(notes)} of notes." if notes >= 1.0 else "."), "info")]
+
+
+def _fund(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
+    own = world.lenders[:-1]
+    alive = own[own.status != 2]
+    if len(alive) == 0:
+        return [("No lender is left.", "failure")]
+    return [(f"Lenders reset their terms: advance rate {share(alive.advance_rate.mean())} on average, haircut of lines {share(world.clock[0].haircut)}.", "info")]
+
+
+def _record(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
+    row = world.panel[int(before["month"])]
+    if row.debt < 1.0:
+        return [("The month closes without GPU-backed debt.", "info")]
+    lost = f"; {usd(row.losses)} written off" if row.losses >= 1.0 else ""
+    executable = f"{row.executable_ltv:,.1f} times" if row.executable_ltv < 1e4 else "more than 10,000 times"
+    return [(f"The month closes with {usd(row.debt)} of GPU-backed debt: {share(row.booked_ltv)} of the collateral's booked value, {executable} what the bids would pay for all of it{lost}.", "info")]
+
+
+__all__ = ["Entry", "facts", "narrate", "narrate_phase", "who_bids"]
