@@ -15,9 +15,11 @@ from simulation.world import World
 #: With more nodes than this borrowers and buyers are drawn as groups.
 MOST_NODES = 600
 _GROUPS = 60
+#: Most edges of one kind that are lit at a time.
+_MOST_LIT = 70
 _HEALTHY, _BREACH, _FALLEN = 0, 1, 2
 #: Radii of the rings, in halves of the picture's width and height.
-_RINGS = (0.30, 0.63, 0.95)
+_RINGS = (0.36, 0.70, 0.95)
 Row = list[Any]
 
 
@@ -153,6 +155,8 @@ class Graph:
         two parties of an event (a call, a seizure, a withdrawn line).
         """
         rows = world.events[events[0] : events[1]]
+        # Falls and seizures first, then the largest calls: a picture of everything shows nothing.
+        rows = rows[np.lexsort((-rows.usd, rows.kind))]
         cause = np.where(rows.parent >= 0, world.events.node[rows.parent], -1)
         pairs = [(cause, rows.node), (rows.other, rows.node)]
         sold = world.trades[trades[0] : trades[1]]
@@ -165,7 +169,8 @@ class Graph:
         for i, j in zip(sold.seller.tolist(), sold.buyer.tolist(), strict=True):
             if i >= 0 and j >= 0:
                 found[int(self.place[i]), int(self.place[j]), 1] = None
-        return [list(key) for key in list(found)[:400]]
+        distress = [list(key) for key in found if key[2] == 0]
+        return distress[:_MOST_LIT] + [list(key) for key in found if key[2] == 1][:_MOST_LIT]
 
     def worst(self, world: World, node: int) -> int:
         """Return the node itself, or of its group the one in most trouble (the largest of them)."""

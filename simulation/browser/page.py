@@ -121,10 +121,8 @@ def Page():
             with solara.Div(classes=["fs-right"]):
                 with solara.Div(classes=["fs-panel", "fs-tabbed"]):
                     _tabs(desk)
-                with solara.Div(classes=["fs-panel", "fs-titled"]):
-                    solara.HTML(tag="div", classes=["fs-title"], unsafe_innerHTML="What just happened")
-                    with solara.Div(classes=["fs-grow"]):
-                        Log(entries=panels.log_entries(desk.session), tick=desk.session.tick, event_pick_node=desk.pick)
+                with solara.Div(classes=["fs-panel"]):
+                    Log(entries=panels.log_entries(desk.session), tick=desk.session.tick, event_pick_node=desk.pick)
 
 
 def _head(desk: Desk) -> None:

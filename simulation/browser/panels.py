@@ -150,7 +150,7 @@ def credit(desk: Any) -> None:
         series.one("executable", "red", series.panel("executable_ltv", 100)(world)),
         series.one("largest alone", "orange", series.panel("largest_executable_ltv", 100)(world), "5 3"),
     ]
-    Lines(title="Loan to value, booked and executable", unit="%, log scale; executable: debt over what the bids would pay", series=ltv, log=True, reference={"value": 100, "label": "100 %"}, height=190, **common)
+    Lines(title="Loan to value, booked and executable", unit="%, log scale; executable: over what the bids would pay", series=ltv, log=True, reference={"value": 100, "label": "100 %"}, height=190, **common)
     with _two():
         Bars(title="DSCR of operators with debt", unit="operators", bins=series.dscr_bins(world), line={"at": 3, "label": "income = debt service"}, empty="Nobody has debt.", height=140)
         Bars(title="Room to the covenant", unit="points of LTV; debt", bins=series.headroom_bins(world), line={"at": 3, "label": "margin call"}, empty="No secured loan.", height=140)

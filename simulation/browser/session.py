@@ -56,8 +56,8 @@ class Session:
         self.interventions: list[Intervention] = []
         #: (tick after which it was said, what was said), oldest first.
         self.log: list[tuple[int, Entry]] = []
-        #: Rows of events (first, one past the last) of the last tick; rows of events and trades of what was last asked for.
-        self.fresh_events = self.shown_events = self.shown_trades = (0, 0)
+        #: Rows of events and trades (first, one past the last) of the last tick, and of what was last asked for.
+        self.fresh_events = self.fresh_trades = self.shown_events = self.shown_trades = (0, 0)
         #: Rows of the tape of the last round that held forced sales, else of the last calm trade.
         self.tape = self.world.tape[:0].copy()
         self.tape_when = (-1, -1)
@@ -125,23 +125,24 @@ class Session:
 
     def to_default(self) -> None:
         """To the end of the next round in which somebody defaults or a lender fails, or to the horizon."""
-        self._from_here(lambda: self._until(lambda: self._fell(chain=False)))
+        self._from_here(lambda: self._until(lambda: self._fell(chain=False)), last_only=True)
 
     def to_cascade(self) -> None:
         """To the next default or failure that another one has caused, or to the horizon."""
-        self._from_here(lambda: self._until(lambda: self._fell(chain=True)))
+        self._from_here(lambda: self._until(lambda: self._fell(chain=True)), last_only=True)
 
     def to_end(self) -> None:
         """To the horizon."""
-        self._from_here(lambda: self._until(lambda: False))
+        self._from_here(lambda: self._until(lambda: False), last_only=True)
 
-    def _from_here(self, go: Callable[[], None]) -> None:
+    def _from_here(self, go: Callable[[], None], *, last_only: bool = False) -> None:
+        """Carry out what was asked for, as one step to take back; show the events of all of it, or of its last tick."""
         if not self.finished:
             here, clock = self.tick, self.world.clock[0]
             events, trades = int(clock.events), int(clock.trades)
             go()
-            self.shown_events = (events, int(clock.events))
-            self.shown_trades = (trades, int(clock.trades))
+            self.shown_events = self.fresh_events if last_only else (events, int(clock.events))
+            self.shown_trades = self.fresh_trades if last_only else (trades, int(clock.trades))
             self._stops.append(here)
 
     def _until(self, there: Callable[[], bool]) -> None:
@@ -168,6 +169,7 @@ class Session:
         self.tick += 1
         self._note_marks()
         self.fresh_events = (first_event, int(clock.events))
+        self.fresh_trades = (first_trade, int(clock.trades))
         self._keep_tape(month)
         said = narrate(world, first_event, first_trade, self.chips, self.names)
         said += narrate_phase(world, phase, before, self.chips, self.names)
@@ -228,7 +230,7 @@ class Session:
             self._keep_tape(month)
             events, trades = (first_event, int(clock.events)), (first_trade, int(clock.trades))
         self.fresh_events = self.shown_events = events
-        self.shown_trades = trades
+        self.fresh_trades = self.shown_trades = trades
         self.tick = tick
         for values in self.model.datacollector.model_vars.values():
             del values[int(clock.month) :]
@@ -265,7 +267,7 @@ class Session:
     def _act(self, wish: Intervention) -> None:
         if self.finished:
             raise ValueError("The run is over: go back or reset.")
-        here, clock = self.tick, self.world.clock[0]
+        here = self.tick
         # A failing lender is closed in a cascade: books must not change between the two.
         while self.phase > CASCADE or (self.phase < CASCADE and not self.finished):
             self._tick()
@@ -276,9 +278,8 @@ class Session:
         except ValueError:
             self.interventions.pop()
             raise
-        trades = int(clock.trades)
         self._tick()
-        self.shown_events, self.shown_trades = self.fresh_events, (trades, int(clock.trades))
+        self.shown_events, self.shown_trades = self.fresh_events, self.fresh_trades
         self._stops.append(here)
         self._run_twin()
 

@@ -21,22 +21,16 @@ html, body { overflow-x: hidden; }
   display: flex; flex-direction: column; gap: 7px; font-family: Inter, Roboto, "Segoe UI", "Helvetica Neue", Arial, sans-serif; letter-spacing: 0; }
 .fs-app *, .fs-app *::before { letter-spacing: 0; }
 .fs-app > div { flex: none; }
-.fs-main-row { display: grid; gap: 8px; flex: 1 1 auto !important; min-height: 420px; height: calc(100vh - 236px); grid-template-columns: minmax(0, 1.08fr) minmax(0, 1fr); }
+.fs-main-row { display: grid; gap: 8px; flex: 1 1 auto !important; min-height: 420px; height: calc(100vh - 204px); grid-template-columns: minmax(0, 1.08fr) minmax(0, 1fr); }
 .fs-main-row.fs-with-side { grid-template-columns: 284px minmax(0, 1.05fr) minmax(0, 1fr); }
 .fs-panel { background: var(--fs-card); border: 1px solid var(--fs-line); border-radius: 10px; overflow: hidden; min-height: 0; min-width: 0; }
 .fs-panel > div { height: 100%; }
-.fs-right { display: grid; grid-template-rows: minmax(0, 1.75fr) minmax(0, 1fr); gap: 8px; min-height: 0; min-width: 0; }
+.fs-right { display: grid; grid-template-rows: minmax(0, 2.3fr) minmax(140px, 1fr); gap: 8px; min-height: 0; min-width: 0; }
 .fs-tabbed { display: flex; flex-direction: column; }
 .fs-tabbed > div { height: auto; }
 .fs-scroll { flex: 1 1 auto; overflow-y: auto; overflow-x: hidden; padding: 2px 10px 8px; min-height: 0; }
 .fs-scroll.fs-flush { padding: 0; }
 .fs-two { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 2px 14px; }
-.fs-titled { display: flex; flex-direction: column; }
-.fs-titled > div { height: auto; }
-.fs-titled > .fs-grow { flex: 1 1 auto; min-height: 0; overflow: hidden; }
-.fs-titled > .fs-grow > div { height: 100%; }
-.fs-title { font-size: 14px; font-weight: 600; padding: 5px 12px 1px; }
-.fs-title small { color: var(--fs-muted); font-weight: 400; font-size: 13px; }
 @media (min-width: 1700px) { .fs-main-row.fs-with-side { grid-template-columns: 340px minmax(0, 1.15fr) minmax(0, 1fr); } }
 @media (max-width: 1000px) { .fs-main-row, .fs-main-row.fs-with-side { grid-template-columns: minmax(0, 1fr); height: auto; } .fs-panel { height: 560px; } .fs-right { grid-template-rows: 560px 360px; } }
 """
