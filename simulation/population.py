@@ -59,6 +59,10 @@ def lender_table(scenario: Scenario, seed: int, replication: int) -> np.recarray
     if s.file:
         lenders = _from_file(LENDER, lenders, s.file, "lenders.file", last=1)
         own = lenders[:-1]
+        given = read_header(s.file)
+        for name, scale in (("equity", s.capital_scale), ("runnable", s.runnable_scale)):
+            own[name] = own[name] * scale if name in given else own[name]
+        own.runnable = np.minimum(1.0, own.runnable)
     own.cash = np.where(own.cash > 0, own.cash, own.equity / np.maximum(own.capital_ratio, 1e-9))
     own.deposits = own.cash - own.equity
     own.advance_rate = own.max_ltv
@@ -137,6 +141,10 @@ def buyer_table(scenario: Scenario, seed: int, replication: int) -> np.recarray:
     if s.file:
         buyers = _from_file(BUYER, buyers, s.file, "buyers.file", last=1)
         own = buyers[:-1]
+        # The scales hold for every buyer; columns that the file lacks were drawn and scaled already.
+        given = read_header(s.file)
+        for name, scale in (("budget_cap", s.budget_scale), ("power_cap", s.power_scale), ("liquid_cap", s.power_scale)):
+            own[name] *= scale if name in given else 1.0
     own.utilisation = np.where((own.kind == BUYER_KINDS.index("dealer")) | (own.kind == BUYER_KINDS.index("scrap")), 0.0, own.utilisation)
     own.budget, own.power, own.liquid = own.budget_cap, own.power_cap, own.liquid_cap
     last, marks = buyers[-1], scenario.marks
@@ -146,6 +154,12 @@ def buyer_table(scenario: Scenario, seed: int, replication: int) -> np.recarray:
     last.utilisation, last.hosting, last.hurdle = marks.reference_utilisation, marks.reference_hosting, marks.reference_hurdle
     last.decline, last.own_weight, last.lot_limit = marks.reference_decline, marks.reference_weight, 1.0
     return buyers
+
+
+def read_header(path: str) -> set[str]:
+    """Return the names of the columns of a CSV file that was read before."""
+    with open(path, encoding="utf-8-sig") as file:
+        return {name.strip() for name in next(line for line in file if line.strip() and not line.startswith("#")).split(",")}
 
 
 def _from_file(table: Table, drawn: np.recarray, path: str, parameter: str, *, last: int = 0, fixed: dict | None = None) -> np.recarray:
