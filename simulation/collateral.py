@@ -127,6 +127,7 @@ def call_margin(w, loan_id, loan, clock):
 @rule
 def watch_covenants(w, clock):
     """Call margin on secured loans above their covenant LTV; last round's calls end as cured or as a default."""
+    terms = w.terms[0]
     now = clock.month * 1000 + clock.turn
     for k in range(clock.used_loans):
         loan = w.loans[k]
@@ -135,7 +136,8 @@ def watch_covenants(w, clock):
         op = w.operators[loan.borrower]
         if op.status == GONE or op.failing > 0:
             continue
-        breach = loan.principal > loan.covenant_ltv * loan.collateral + 1.0
+        least = max(1.0, terms.credit_call_minimum * loan.principal)
+        breach = loan.principal > loan.covenant_ltv * loan.collateral + least
         if loan.status == PERFORMING and breach:
             call_margin(w, k, loan, clock)
         elif loan.status == CALLED and loan.call_turn < now:

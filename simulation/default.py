@@ -90,6 +90,11 @@ def seize(w, clock, node, op):
                 loan.last_event = log_event(
                     w.events, clock, E_SEIZURE, C_NONE, loan.lender, node, lot.chip, lot.units, loan.principal, op.last_event
                 )
+            else:
+                event = w.events[loan.last_event]
+                event.units += lot.units
+                if event.chip != lot.chip:
+                    event.chip = -1
             lot.seized = clock.month
             lot.reason = S_SEIZED
             lot.cause = loan.last_event

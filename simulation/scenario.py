@@ -365,6 +365,9 @@ class Credit(Section):
     growth_cash: float = par(300.0, "USD/kW", "cash that an operator keeps for growth, by site power", ge=0)
     payout: float = par(0.15, "1/month", "part of excess cash paid out", ge=0, le=1)
     bankruptcy_cost: float = par(0.05, "share", "estate's cash lost in bankruptcy", ge=0, le=1)
+    call_minimum: float = par(
+        0.0, "share", "smallest margin call over the loan's principal (minimum transfer amount)", ge=0, lt=1
+    )
     arrears_turns: int = par(2, "round", "rounds in which posted lots may sell before a lender decides", ge=0)
     call_cash: float = par(
         1.0, "month", "fixed costs kept in cash when a margin call is met", ge=0

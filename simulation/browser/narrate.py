@@ -43,9 +43,10 @@ def narrate(world: World, first_event: int, first_trade: int, chips: list[str], 
     told = Teller(world, chips, names)
     if len(events):
         told.shocks(events[events.kind == _KIND["shock"]])
+        told.runs(events[events.kind == _KIND["run"]])
         told.failures(events[events.kind == _KIND["lender_failure"]])
         told.defaults(events[events.kind == _KIND["default"]])
-        told.seizures(first_event + np.flatnonzero(events.kind == _KIND["seizure"]))
+        told.seizures(events[events.kind == _KIND["seizure"]])
     told.auctions(world.tape[: int(clock.tape)], trades)
     if len(events):
         told.calls(events[events.kind == _KIND["margin_call"]])
@@ -74,6 +75,11 @@ class Teller:
     def _name(self, node: int) -> str:
         return self.names.get(int(node), "the market")
 
+    def _does(self, node: int, deed: str) -> str:
+        """Return "Lender 2 calls margin", "Outside investors call margin"."""
+        name, (verb, *rest) = self._name(node), deed.split(" ")
+        return " ".join([name, verb.removesuffix("s") if name.endswith("investors") else verb, *rest])
+
     # --- who falls ---------------------------------------------------------------------------------------------
 
     def shocks(self, rows: np.recarray) -> None:
@@ -94,20 +100,15 @@ class Teller:
         if len(rows) > 5:
             self.say(f"{many(len(rows) - 5, 'more operator')} default on {usd(rows[5:].usd.sum())} in all.", "default", *rows[5:].node, row=rows[5])
 
-    def seizures(self, at: np.ndarray) -> None:
-        """One sentence a lender: what it takes from whom (``at``: rows of the table of events).
-
-        The event of a loan carries its first lot only; the lots tell the rest, unless they were sold in the round.
-        """
-        lots = self.world.lots[: int(self.world.clock[0].used_lots)]
-        rows = self.world.events[at]
+    def seizures(self, rows: np.recarray) -> None:
+        """One sentence a lender: what it takes from whom."""
         for lender in np.unique(rows.node)[:6]:
             mine = rows[rows.node == lender]
-            held = lots[(lots.owner == lender) & np.isin(lots.cause, at[rows.node == lender])]
-            units = np.bincount(held.chip, held.units, len(self.chips)) if len(held) else np.bincount(mine.chip, mine.units, len(self.chips))
-            what = listed(f"{count(units[g])} {self.chips[g]}" for g in np.argsort(-units, kind="stable")[:3] if units[g] > 0.0)
+            # Behind a loan on several generations the event names none of them.
+            units = np.bincount(mine.chip % (len(self.chips) + 1), mine.units, len(self.chips) + 1)
+            what = listed(f"{count(units[g])} {[*self.chips, 'other GPUs'][g]}" for g in np.argsort(-units, kind="stable")[:3] if units[g] > 0.0)
             whom = listed(self._name(n) for n in np.unique(mine.other)[:3])
-            self.say(f"{self._name(lender)} seizes {what} from {whom}.", "default", lender, *mine.other, row=mine[0])
+            self.say(f"{self._does(lender, 'seizes')} {what} from {whom}.", "default", lender, *mine.other, row=mine[0])
 
     # --- who buys ----------------------------------------------------------------------------------------------
 
@@ -158,7 +159,7 @@ class Teller:
         rows = rows[np.argsort(-rows.usd, kind="stable")]
         for e in rows[:2]:
             text = verb.format(usd=usd(e.usd), other=self._name(e.node))
-            self.say(f"{self._name(e.other)} {text}{self._after(e)}.", level, e.node, e.other, row=e)
+            self.say(f"{self._does(e.other, text)}{self._after(e)}.", level, e.node, e.other, row=e)
         if len(rows) > 2:
             self.say(f"{many(len(rows) - 2, 'more ' + noun)}, {usd(rows[2:].usd.sum())} in all.", level, *np.unique(rows[2:].node), row=rows[2])
 
@@ -175,13 +176,14 @@ class Teller:
 
     def coin_calls(self, rows: np.recarray) -> None:
         for e in rows[:3]:
-            self.say(f"{self._name(e.other)} calls more coins for a loan of {usd(e.usd)} from {self._name(e.node)}.", "call", e.node, e.other, row=e)
+            self.say(f"{self._does(e.other, 'calls')} more coins for a loan of {usd(e.usd)} from {self._name(e.node)}.", "call", e.node, e.other, row=e)
 
-    def funding(self, events: np.recarray) -> None:
-        """Runs, funding calls and lines withdrawn: what happens to lenders themselves."""
-        runs = events[events.kind == _KIND["run"]]
+    def runs(self, runs: np.recarray) -> None:
         for e in runs[np.argsort(-runs.usd, kind="stable")][:3]:
             self.say(f"Depositors ask {self._name(e.node)} for {usd(e.usd)}.", "call", e.node, row=e)
+
+    def funding(self, events: np.recarray) -> None:
+        """Funding calls, and orders that a failed lender can no longer fund."""
         calls = events[events.kind == _KIND["funding_call"]]
         for e in calls[np.argsort(-calls.usd, kind="stable")][:2]:
             self.say(f"{self._name(e.node)} must repay {usd(e.usd)} of its warehouse lines{self._after(e)}.", "call", e.node, row=e)
