@@ -64,7 +64,7 @@ class Desk:
     def __post_init__(self) -> None:
         self._lock = threading.RLock()
         self._folder: tempfile.TemporaryDirectory | None = None
-        self.file, self.seed = str(self.options.config), self.options.seed
+        self.file, self.seed = str(Path(self.options.config).resolve()), self.options.seed
         self.overrides = list(self.options.overrides)
         if not self._guarded(lambda: self._build(load_scenario(self.file, self.overrides))):
             self.file, self.overrides = str(base_config()), []

@@ -42,7 +42,7 @@ def Network(*, nodes=[], now={}, edges=[], lit=[], picked=-1, event_pick_node=No
 
 
 @solara.component_vue("vue/log.vue")
-def Log(*, entries=[], tick=0, event_pick_node=None):  # noqa: B006
+def Log(*, entries=[], tick=0, since=0, event_pick_node=None):  # noqa: B006
     """What just happened."""
 
 
@@ -122,7 +122,7 @@ def Page():
                 with solara.Div(classes=["fs-panel", "fs-tabbed"]):
                     _tabs(desk)
                 with solara.Div(classes=["fs-panel"]):
-                    Log(entries=panels.log_entries(desk.session), tick=desk.session.tick, event_pick_node=desk.pick)
+                    Log(entries=panels.log_entries(desk.session), since=desk.session.shown_since, tick=desk.session.tick, event_pick_node=desk.pick)
 
 
 def _head(desk: Desk) -> None:

@@ -17,7 +17,7 @@ from simulation.browser.why import why
 from simulation.browser.words import calendar, count, share, signed, usd
 from simulation.lesson import Lesson
 
-_LOG_LINES = 40
+_LOG_LINES = 60
 
 
 def date_now(session: Session) -> str:
@@ -63,15 +63,20 @@ def executable(ltv: float) -> str:
 
 
 def log_entries(session: Session) -> list[list[Any]]:
-    """Return the last sentences, the newest step first: tick, when, level, text, node to look at (-1 none), its name."""
+    """Return the last sentences: tick, when, level, text, node to look at (-1 none), its name.
+
+    What the last press of a button brought comes first, in the order in which it happened, what weighs before what
+    does not; then what was before it, the newest first.
+    """
     rows = []
     start = session.scenario.run.start
     for tick, entry in session.log[-_LOG_LINES:]:
         when = calendar(start, entry.month) + (f", round {entry.turn + 1}" if entry.turn >= 0 else "")
         node = entry.nodes[0] if entry.nodes else -1
         rows.append([tick, when, entry.level, entry.text, node, session.names.get(node, "")])
-    newest_first = sorted(range(len(rows)), key=lambda k: (-rows[k][0], k))
-    return [rows[k] for k in newest_first]
+    now = [row for row in rows if row[0] > session.shown_since]
+    before = sorted((row for row in rows if row[0] <= session.shown_since), key=lambda row: -row[0])
+    return sorted(now, key=lambda row: row[2] == "info") + before
 
 
 # --- one agent ------------------------------------------------------------------------------------------------------
@@ -145,6 +150,7 @@ def credit(desk: Any) -> None:
     """Draw the illusion: booked against executable LTV; who can pay; how far covenants are."""
     session = desk.session
     world, common = session.world, _common(session)
+    money, scale = series.money(world)
     ltv = [
         series.one("booked", "blue", series.panel("booked_ltv", 100)(world)),
         series.one("executable", "red", series.panel("executable_ltv", 100)(world)),
@@ -156,8 +162,8 @@ def credit(desk: Any) -> None:
         Bars(title="Room to the covenant", unit="points of LTV; debt", bins=series.headroom_bins(world), line={"at": 3, "label": "margin call"}, empty="No secured loan.", height=140)
         lives = [series.one("debt", "blue", series.panel("debt_life")(world)), series.one("chips", "orange", series.panel("asset_life")(world), "5 3")]
         Lines(title="Remaining life", unit="months: of the debt, of the chips behind it", series=lives, zero=True, **common)
-        growth = [series.one("credit", "blue", series.panel("new_credit", 1e-9)(world)), series.one("losses", "red", series.panel("losses", 1e-9)(world))]
-        Lines(title="New credit and losses", unit="$bn a month", series=growth, zero=True, **common)
+        growth = [series.one("credit", "blue", series.panel("new_credit", scale)(world)), series.one("losses", "red", series.panel("losses", scale)(world))]
+        Lines(title="New credit and losses", unit=f"{money} a month", series=growth, zero=True, **common)
 
 
 def twin(desk: Any) -> None:
@@ -172,13 +178,14 @@ def twin(desk: Any) -> None:
         note = "Dashed: the twin, the same draws with " + ", ".join(f"{_label(path)} = {value}" for path, value in changed) + "."
     Note(text=note)
     common, g = _common(session), session.chips.index(desk.chip)
+    money, scale = series.money(world)
     drawn = (
         (f"Price of a used {desk.chip}", "$k", "ink", series.chip("price", g, 1e-3)),
         ("Operators in default", "since the start", "red", series.summed("defaults")),
-        ("GPU-backed debt", "$bn", "blue", series.panel("debt", 1e-9)),
-        ("Losses written off", "$bn since the start", "orange", series.summed("losses", 1e-9)),
-        ("Depth of the market", "$bn within 10 % of the best bids", "green", series.panel("depth_usd", 1e-9)),
-        ("Lenders' equity", "$bn", "purple", series.panel("lender_equity", 1e-9)),
+        ("GPU-backed debt", money, "blue", series.panel("debt", scale)),
+        ("Losses written off", f"{money} since the start", "orange", series.summed("losses", scale)),
+        ("Depth of the market", f"{money} within 10 % of the best bids", "green", series.panel("depth_usd", scale)),
+        ("Lenders' equity", money, "purple", series.panel("lender_equity", scale)),
     )
     with _two():
         for title, unit, color, read in drawn:

@@ -28,6 +28,12 @@ def one(label: str, color: str, values: np.ndarray, dash: str = "", thin: bool =
     return {"label": label, "color": color, "values": rounded(values), "dash": dash, "thin": thin}
 
 
+def money(world: World) -> tuple[str, float]:
+    """Return the unit for sums of a run and what a dollar is in it: billions, or millions in a small market."""
+    small = world.panel.debt[: max(1, months(world))].max() < 1e9
+    return ("$m", 1e-6) if small else ("$bn", 1e-9)
+
+
 def months(world: World) -> int:
     """Return the months completed."""
     return int(world.clock[0].month)

@@ -58,6 +58,8 @@ class Session:
         self.log: list[tuple[int, Entry]] = []
         #: Rows of events and trades (first, one past the last) of the last tick, and of what was last asked for.
         self.fresh_events = self.fresh_trades = self.shown_events = self.shown_trades = (0, 0)
+        #: The tick at which what was last asked for began.
+        self.shown_since = 0
         #: Rows of the tape of the last round that held forced sales, else of the last calm trade.
         self.tape = self.world.tape[:0].copy()
         self.tape_when = (-1, -1)
@@ -141,6 +143,7 @@ class Session:
             here, clock = self.tick, self.world.clock[0]
             events, trades = int(clock.events), int(clock.trades)
             go()
+            self.shown_since = here
             self.shown_events = self.fresh_events if last_only else (events, int(clock.events))
             self.shown_trades = self.fresh_trades if last_only else (trades, int(clock.trades))
             self._stops.append(here)
@@ -231,7 +234,7 @@ class Session:
             events, trades = (first_event, int(clock.events)), (first_trade, int(clock.trades))
         self.fresh_events = self.shown_events = events
         self.fresh_trades = self.shown_trades = trades
-        self.tick = tick
+        self.tick, self.shown_since = tick, max(0, tick - 1)
         for values in self.model.datacollector.model_vars.values():
             del values[int(clock.month) :]
         self.model.running = not self.finished
@@ -279,7 +282,7 @@ class Session:
             self.interventions.pop()
             raise
         self._tick()
-        self.shown_events, self.shown_trades = self.fresh_events, self.fresh_trades
+        self.shown_events, self.shown_trades, self.shown_since = self.fresh_events, self.fresh_trades, here
         self._stops.append(here)
         self._run_twin()
 

@@ -32,6 +32,7 @@ html, body { overflow-x: hidden; }
 .fs-scroll.fs-flush { padding: 0; }
 .fs-two { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 2px 14px; }
 @media (min-width: 1700px) { .fs-main-row.fs-with-side { grid-template-columns: 340px minmax(0, 1.15fr) minmax(0, 1fr); } }
+@media (min-width: 1700px) { .fs-app { zoom: 1.18; min-height: calc(100vh / 1.18); } .fs-main-row { height: calc(100vh / 1.18 - 204px); } }
 @media (max-width: 1000px) { .fs-main-row, .fs-main-row.fs-with-side { grid-template-columns: minmax(0, 1fr); height: auto; } .fs-panel { height: 560px; } .fs-right { grid-template-rows: 560px 360px; } }
 """
 
