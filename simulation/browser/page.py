@@ -17,7 +17,7 @@ from simulation.month import PHASES
 #: What ``firesale browse`` was asked for; set once, before the server starts.
 OPTIONS: list[Options] = []
 #: Milliseconds between two steps of play; the page waits longer when painting takes longer.
-_DELAY = {"step": 350, "phase": 250, "month": 60}
+_DELAY = {"step": 350, "phase": 250, "month": 40}
 _TABS = (
     ("market", "Market", "The auction of the round, prices, depth, unsold stock"),
     ("credit", "Illusion", "Booked against executable LTV, debt service, distance to covenants"),

@@ -1,0 +1,325 @@
+"""A sitting: what it shows is what ``run`` computes; going back forgets nothing and keeps nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.contracts import CALLED
+from agents.ledger import E_DEFAULT, E_LENDER_FAILURE
+from agents.operators import GONE
+from simulation import load_scenario, run
+from simulation.browser import choices, panels, series
+from simulation.browser.desk import Desk, Options
+from simulation.browser.graph import Graph
+from simulation.browser.portrait import node_state, portrait
+from simulation.browser.session import Session
+from simulation.browser.why import chain, why
+from simulation.config import set_path
+from simulation.runs import play
+
+ROOT = Path(__file__).parent.parent
+BASE = ROOT / "configs" / "base.yaml"
+STRESS = {
+    "run.months": 14, "drivers.regimes.first_month": 2, "drivers.regimes.entry": 0.5, "drivers.demand.stress_drift": -0.2,
+    "neoclouds.count": 12, "miners.count": 5, "buyers.enterprise.count": 10,
+}  # fmt: skip
+STRESSED = set_path(load_scenario(BASE), STRESS)
+
+
+def digest(world) -> str:
+    """Return a hash of all that a run consists of: the tape and the space for sorting are not part of it."""
+    clock = world.clock.copy()
+    clock.tape = 0
+    arrays = [clock if name == "clock" else array for name, array in world._asdict().items() if name not in ("tape", "scratch", "ranking")]
+    return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()
+
+
+def test_a_sitting_ends_with_the_bytes_of_a_run():
+    session = Session(STRESSED, 3)
+    session.to_end()
+    assert digest(session.world) == digest(play(STRESSED, 3))
+    assert session.finished
+    assert session.result().summary["defaults"] == run(STRESSED, 3, amplification=False).summary["defaults"] > 0
+
+
+@pytest.mark.parametrize("months", [1, 3, 7])
+def test_back_is_as_if_the_step_had_not_been(months):
+    session = Session(STRESSED, 3)
+    for _ in range(months):
+        session.step_month()
+    session.step()
+    here, said = digest(session.world), list(session.log)
+    session.step_month()
+    session.to_default()
+    session.step_phase()
+    for _ in range(3):
+        session.back()
+    assert digest(session.world) == here
+    assert session.log == said
+    assert len(session.model.datacollector.get_model_vars_dataframe()) == session.month
+    session.to_end()
+    assert digest(session.world) == digest(play(STRESSED, 3))
+
+
+def test_every_state_of_a_month_is_reached_again_going_back():
+    session = Session(STRESSED, 3)
+    session.to_cascade()
+    seen = {}
+    for _ in range(40):
+        seen[session.tick] = digest(session.world)
+        session.step()
+    for tick in sorted(seen, reverse=True):
+        session.seek(tick)
+        assert digest(session.world) == seen[tick]
+
+
+def test_steps_go_where_they_say():
+    session = Session(STRESSED, 3)
+    session.step()
+    assert (session.month, session.phase) == (0, 1)
+    session.step_month()
+    assert (session.month, session.phase) == (1, 0)
+    session.to_default()
+    first, last = session.fresh_events
+    kinds = session.world.events.kind[first:last]
+    assert np.isin(kinds, (E_DEFAULT, E_LENDER_FAILURE)).any()
+    assert not np.isin(session.world.events.kind[:first], (E_DEFAULT, E_LENDER_FAILURE)).any()
+    session.to_cascade()
+    fallen = session.world.events[slice(*session.fresh_events)]
+    assert (fallen.parent[np.isin(fallen.kind, (E_DEFAULT, E_LENDER_FAILURE))] >= 0).any()
+
+
+def test_a_block_sold_by_hand_meets_buyers_and_can_be_taken_back():
+    session = Session(STRESSED, 3)
+    session.step_month()
+    before, stock = digest(session.world), session.world.chips.stock[1]
+    session.sell("H100", 10_000)
+    assert session.world.chips.stock[1] == pytest.approx(stock + 10_000, rel=0.05)
+    found = series.auctions(session.tape, session.chips, session.names, "")
+    block = next(a for a in found if a["title"].startswith("Outside investors"))
+    assert block["offered"] == pytest.approx(10_000)
+    assert block["counts"][0]["n"] == len(block["bids"]) > 0
+    assert sum(bid[3] for bid in block["bids"]) == pytest.approx(block["sold"], abs=len(block["bids"]))
+    assert block["reached"] == sum(count["n"] for count in block["counts"])
+    after = digest(session.world)
+    session.step_month()
+    session.back()
+    assert digest(session.world) == after
+    session.back()
+    assert digest(session.world) == before
+    assert session.interventions == []
+
+
+def test_an_agent_can_be_made_to_fail_and_the_chain_leads_back():
+    session = Session(STRESSED, 3)
+    session.step_month()
+    largest = len(session.world.lenders) + int(session.world.operators.debt.argmax())
+    session.fail(largest)
+    assert session.world.operators.status[largest - len(session.world.lenders)] == GONE
+    told = why(session.world, largest, session.chips, session.names, "2024-01")
+    assert "made to fail by hand" in told[0]
+    assert told[-1].startswith("It began in")
+    with pytest.raises(ValueError, match="not failed yet"):
+        session.fail(largest)
+    with pytest.raises(ValueError, match="not failed yet"):
+        session.fail(len(session.names) - 2)
+
+
+def test_a_fall_ends_its_chain_at_a_root():
+    session = Session(STRESSED, 3)
+    session.to_end()
+    fallen = len(session.world.lenders) + np.flatnonzero(session.world.operators.status == GONE)
+    assert len(fallen) > 3
+    for node in fallen.tolist():
+        rows = chain(session.world, node)
+        assert session.world.events.parent[rows[-1]] == -1
+        assert len(why(session.world, node, session.chips, session.names, "2024-01")) == min(len(rows), 12) + 1
+
+
+def test_the_twin_is_the_run_with_something_changed():
+    changes = ["policy.backstop.capacity=1e10"]
+    session = Session(STRESSED, 3, changes)
+    other = run(set_path(STRESSED, changes), 3, amplification=False)
+    assert np.array_equal(session.twin.world.panel, other.world.panel)
+    session.step_month()
+    session.sell("H100", 50_000)
+    assert session.twin.world.chips.added[1] == pytest.approx(other.world.chips.added[1] + 50_000, rel=0.2)
+    session.back()
+    assert np.array_equal(session.twin.world.panel, other.world.panel)
+
+
+# --- what is shown ------------------------------------------------------------------------------------------------
+
+
+def test_sentences_carry_the_numbers_of_the_tables():
+    session = Session(STRESSED, 3)
+    session.to_default()
+    e = next(e for e in session.world.events[slice(*session.fresh_events)] if e.kind == E_DEFAULT)
+    said = [entry.text for tick, entry in session.log if tick == session.tick]
+    start = f"{session.names[int(e.node)]} defaults on "
+    amount = f"${e.usd / 1e6:,.1f}m" if e.usd < 999.5e6 else f"${e.usd / 1e9:,.2f}bn"
+    assert any(text.startswith(start + amount) for text in said) or sum(k == E_DEFAULT for k in session.world.events.kind) > 5
+
+
+def test_every_step_is_told_in_few_sentences_that_json_can_carry():
+    session = Session(STRESSED, 3, ["market.venue=exchange"])
+    graph = Graph(session.world, session.names)
+    ticks = 0
+    while not session.finished:
+        before = len(session.log)
+        session.step()
+        ticks += 1
+        assert 0 <= len(session.log) - before <= 32
+        shown = [panels.tiles(session, "H100"), graph.now(session.world), graph.edges(session.world), panels.log_entries(session)]
+        shown += [graph.lit(session.world, session.shown_events, session.shown_trades), series.dscr_bins(session.world)]
+        shown += [series.auctions(session.tape, session.chips, session.names, ""), series.headroom_bins(session.world)]
+        if ticks % 10 == 0:
+            shown += [panels.agent(session, graph, node) for node in range(0, len(session.names), 7)]
+        json.dumps(shown, allow_nan=False)
+    assert ticks > 14 * 9
+
+
+def test_balance_sheets_close():
+    session = Session(STRESSED, 3)
+    for _ in range(9):
+        session.step_month()
+    world = session.world
+    for node in range(len(world.lenders) - 1 + len(world.operators)):
+        books = dict(portrait(world, node, session.chips, session.names)["balance"])
+        equity = books.pop("equity")
+        assert sum(books.values()) == pytest.approx(equity, abs=1e4 + 1e-6 * sum(map(abs, books.values())))
+
+
+def test_states_agree_with_the_tables():
+    session = Session(STRESSED, 3)
+    session.to_cascade()
+    world, n_l = session.world, len(session.world.lenders)
+    state = node_state(world)[n_l : n_l + len(world.operators)]
+    assert (state[world.operators.status == GONE] == 2).all()
+    called = world.loans[world.loans.status == CALLED].borrower
+    assert (state[called[world.operators.status[called] != GONE]] == 1).all()
+
+
+def test_series_are_the_panels():
+    session = Session(STRESSED, 3)
+    for _ in range(6):
+        session.step_month()
+    panel = session.result().panel
+    assert series.one("x", "red", series.panel("booked_ltv", 100)(session.world))["values"] == pytest.approx(100 * panel["booked_ltv"], rel=1e-3)
+    stressed = (panel["stress_demand"] | panel["stress_coin"]).astype(bool).to_numpy()
+    shaded = np.zeros(len(panel), bool)
+    for first, last in series.stress_bands(session.world):
+        shaded[first : last + 1] = True
+    assert (shaded == stressed).all()
+    bins = series.dscr_bins(session.world)
+    operators = session.world.operators
+    assert sum(b["value"] for b in bins if b["bad"]) == ((operators.dscr < 1) & (operators.debt > 1) & (operators.status != GONE)).sum()
+
+
+def test_a_large_market_is_drawn_in_groups():
+    scenario = set_path(load_scenario(BASE), {"run.months": 3, "neoclouds.count": 400, "miners.count": 100, "buyers.enterprise.count": 900, "lenders.bank.count": 60})
+    session = Session(scenario, 1)
+    graph = Graph(session.world, session.names)
+    assert len(graph.members) < 300
+    assert sorted(np.concatenate(graph.members).tolist()) == list(range(len(session.names)))
+    session.step_month()
+    assert len(graph.edges(session.world)) <= 900
+    assert graph.worst(session.world, 100) in graph.members[graph.place[100]]
+
+
+# --- the desk -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk():
+    made = Desk(Options(BASE, 3, ("run.months=14",)))
+    yield made
+    made.close()
+
+
+def test_a_users_mistakes_become_messages(desk, tmp_path):
+    for mistake in (
+        lambda: desk.reset(-1), lambda: desk.reset("seven"), lambda: desk.open(str(tmp_path / "missing.yaml")),
+        lambda: desk.sell({"chip": "H100", "units": 0}), lambda: desk.sell({"chip": "H900", "units": 5}),
+        lambda: desk.sell({"chip": "H100", "units": float("inf")}), lambda: desk.fail(10**6), lambda: desk.show(tab="nothing"),
+        lambda: desk.change({"path": "no.such", "at": 1}), lambda: desk.change({"path": "lenders.max_ltv", "at": 999}),
+        lambda: desk.export("results"), lambda: desk.upload({"name": "bad.yaml", "text": "lenders: {max_lvt: 1}"}),
+    ):  # fmt: skip
+        before = desk.run_id
+        mistake()
+        assert desk.error and "fault of the program" not in desk.error
+        assert desk.run_id == before
+    assert "bad.yaml:1:" in desk.error and "max_ltv" in desk.error
+    desk.act("month")
+    assert desk.error == "" and desk.session.month == 1
+
+
+def test_an_own_file_may_extend_the_shipped_ones(desk):
+    for parent in ("base.yaml", "../base.yaml", "../scenarios/article.yaml"):
+        desk.upload({"name": "mine.yaml", "text": f"extends: {parent}\ntitle: Mine\nrun: {{months: 5}}\n"})
+        assert desk.error == ""
+        assert (desk.session.scenario.title, len(desk.session.world.panel)) == ("Mine", 5)
+
+
+def test_changes_wait_for_reset_or_become_a_twin(desk):
+    at = choices.CHOICES["buyers.budget_scale"].values.index(10.0)
+    desk.change({"path": "buyers.budget_scale", "at": at})
+    assert desk.pending == {"buyers.budget_scale": 10.0}
+    assert desk.session.scenario.buyers.budget_scale == 1.0
+    desk.as_twin()
+    assert desk.session.twin.scenario.buyers.budget_scale == 10.0
+    desk.change({"path": "buyers.budget_scale", "at": at})
+    desk.reset(4)
+    assert (desk.session.scenario.buyers.budget_scale, desk.session.seed, desk.pending) == (10.0, 4, {})
+    desk.change({"path": "lenders.max_ltv", "at": 0})
+    assert desk.pending == {}
+
+
+@pytest.mark.parametrize("path", [c.path for c in choices.CHOICES.values()])
+def test_both_ends_of_every_slider_make_a_run(desk, path):
+    choice = choices.CHOICES[path]
+    for end in (0, -1):
+        if choice.form == "text":
+            desk.change({"path": path, "value": choice.values[end]})
+        else:
+            item = next(i for g in choices.groups(desk.session.scenario, desk.pending) for i in g["items"] if i["path"] == path)
+            desk.change({"path": path, "at": 0 if end == 0 else item["steps"]})
+        desk.reset(3)
+        assert desk.error == ""
+        desk.act("end")
+        assert desk.error == "" and desk.session.finished
+
+
+def test_two_desks_share_nothing(desk):
+    other = Desk(Options(BASE, 5))
+    other.act("month")
+    other.show(dark=True)
+    other.change({"path": "buyers.budget_scale", "at": 0})
+    assert (desk.session.month, desk.dark, desk.pending, desk.seed) == (0, False, {}, 3)
+    other.close()
+
+
+def test_any_order_of_clicks_leaves_the_desk_in_order(desk):
+    rng = np.random.default_rng(1)
+    acts = ["back", "step", "phase", "month", "play", "played", "default", "cascade", "end"]
+    for _ in range(120):
+        pick = rng.integers(0, 14)
+        if pick < 9:
+            desk.act(acts[pick])
+        elif pick == 9:
+            desk.reset(int(rng.integers(0, 5)))
+        elif pick == 10:
+            desk.sell({"chip": "H100", "units": 1000})
+        elif pick == 11:
+            desk.fail(int(rng.integers(0, 70)))
+        elif pick == 12:
+            desk.pick(int(rng.integers(0, len(desk.session.names))))
+        else:
+            desk.show(tab=["market", "credit", "twin", "agent"][rng.integers(0, 4)])
+        assert "fault of the program" not in desk.error
+        assert desk.session.world.clock[0].fault == 0
