@@ -159,7 +159,7 @@ def credit(desk: Any) -> None:
     Lines(title="Loan to value, booked and executable", unit="%, log scale; executable: over what the bids would pay", series=ltv, log=True, reference={"value": 100, "label": "100 %"}, height=190, **common)
     with _two():
         Bars(title="DSCR of operators with debt", unit="operators", bins=series.dscr_bins(world), line={"at": 3, "label": "income = debt service"}, empty="Nobody has debt.", height=140)
-        Bars(title="Room to the covenant", unit="points of LTV; debt", bins=series.headroom_bins(world), line={"at": 3, "label": "margin call"}, empty="No secured loan.", height=140)
+        Bars(title="Room to the covenant", unit=f"points of LTV; {money} of debt", bins=series.headroom_bins(world), line={"at": 3, "label": "margin call"}, empty="No secured loan.", height=140)
         lives = [series.one("debt", "blue", series.panel("debt_life")(world)), series.one("chips", "orange", series.panel("asset_life")(world), "5 3")]
         Lines(title="Remaining life", unit="months: of the debt, of the chips behind it", series=lives, zero=True, **common)
         growth = [series.one("credit", "blue", series.panel("new_credit", scale)(world)), series.one("losses", "red", series.panel("losses", scale)(world))]

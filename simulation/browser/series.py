@@ -116,14 +116,13 @@ def headroom_bins(world: World) -> list[dict[str, Any]]:
     room = loans.covenant_ltv - loans.principal / np.maximum(1.0, loans.collateral)
     found, _ = np.histogram(room, _HEADROOM, weights=loans.principal)
     names = ["<−20", "−20", "−10", "0", "5", "10", "20", "30+"]
-    return [{"label": n, "value": round(float(v)), "text": _short(v) if v > 0 else "", "bad": k < 3} for k, (n, v) in enumerate(zip(names, found, strict=True))]
+    scale = money(world)[1]
+    return [{"label": n, "value": round(float(v)), "text": _brief(v * scale) if v > 0 else "", "bad": k < 3} for k, (n, v) in enumerate(zip(names, found, strict=True))]
 
 
-def _short(amount: float) -> str:
-    """Return an amount in few letters: "$22bn", "$3.7bn", "$620m"."""
-    if amount >= 0.95e9:
-        return f"${amount / 1e9:.1f}bn" if amount < 9.95e9 else f"${amount / 1e9:.0f}bn"
-    return f"${amount / 1e6:.0f}m" if amount >= 1e6 else usd(amount)
+def _brief(x: float) -> str:
+    """Return a number in at most three figures: "22", "3.7", ".62"."""
+    return f"{x:.0f}" if x >= 9.95 else f"{x:.1f}" if x >= 0.95 else f"{x:.2f}".lstrip("0")
 
 
 # --- auctions -------------------------------------------------------------------------------------------------------
