@@ -445,8 +445,7 @@ def note_auction(w, clock, terms, g, seller, months, n_bids, n_asks, price, volu
     auction.forced = 1 if forced else 0
     auction.reached = note_absent(w, clock, terms, g, seller, months)
     for i in range(n_bids):
-        units = min(s[_CAP, i], s[_MONEY, i] / s[_LIMIT, i])
-        k = note_row(w, clock, BID, n_l + w.ranking[_BIDDER, i], g, s[_LIMIT, i], units)
+        k = note_row(w, clock, BID, n_l + w.ranking[_BIDDER, i], g, s[_LIMIT, i], s[_CAP, i])
         if k >= 0:
             w.tape[k].money = s[_MONEY, i]
             w.tape[k].filled = s[_BID_FILL, i]

@@ -22,7 +22,7 @@ TAPE = Table(
         i("forced", "flag", "1 when the owners must sell"),
         i("reached", "contacts", "auction: contacts that the seller reached"),
         f("price", "USD/GPU", "auction: clearing price, without a trade where the sides came closest; order: its limit"),
-        f("units", "GPU", "auction: units offered; order: units wanted at the limit or offered"),
+        f("units", "GPU", "auction: units offered; ask: units offered; bid: units that its power takes"),
         f("filled", "GPU", "units sold or bought"),
         f("money", "USD", "bid: what the bidder could spend"),
         f("hops", "hop", "bid: distance from the seller"),

@@ -136,7 +136,7 @@ def node_name(world: World, node: int, names: dict[int, str] | None = None) -> s
         return "the market"
     if node < n_l:
         kind = lenders.LENDER_KINDS[world.lenders.kind[node]]
-        return "Outside investors" if kind == "outside" else f"Lender {node + 1} ({kind.replace('_', ' ')})"
+        return "Outside investors" if kind == "outside" else f"Lender {node + 1} ({kind.replace('_', ' ').replace('bdc', 'BDC')})"
     if node < n_l + n_o:
         o = node - n_l
         kind = operators.OPERATOR.columns[0].codes[world.operators.kind[o]].capitalize()

@@ -122,7 +122,6 @@ class Graph:
         single = state[[int(m[0]) for m in self.members]]
         shown = np.where(count > 1, np.where(fallen > 0.5 * count, _FALLEN, _HEALTHY), single)
         hidden = (ring == 2) & (np.arange(len(count)) == len(count) - 1) & (world.buyers.budget_cap[-1] <= 0.0)
-        hidden |= np.array([s["kind"] == "outside" for s in self.static]) & (world.lenders.book[-1] <= 0.0)
         return {
             "r": np.where(hidden, 0.0, radius).round(1).tolist(),
             "state": shown.tolist(),

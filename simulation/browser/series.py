@@ -142,6 +142,26 @@ def auctions(tape: np.recarray, chips: list[str], names: dict[int, str], when: s
     return [_auction(head, rows, chips, names, when) for head, rows in found[:40]]
 
 
+def demand_curve(bids: np.recarray, least: float) -> list[list[float]]:
+    """Return [units, USD/GPU] along the demand of bidders with budgets, from the highest bid down to ``least``.
+
+    D(p) = sum over bids with limit >= p of min(units that power takes, money / p): it steps at every limit, and
+    grows between them, because the same money buys more.
+    """
+    if len(bids) == 0:
+        return []
+    top = float(bids.price.max())
+    grid = np.linspace(max(least, 0.02 * top), top, 40)
+    points = []
+    for price in np.unique(np.concatenate([grid, bids.price[bids.price >= grid[0]]]))[::-1]:
+        wanted = np.minimum(bids.units, bids.money / price)
+        for taking in (bids.price > price, bids.price >= price):
+            point = [round(float(wanted[taking].sum()), 1), round(float(price))]
+            if not points or points[-1] != point:
+                points.append(point)
+    return points
+
+
 def _auction(head: Any, rows: np.recarray, chips: list[str], names: dict[int, str], when: str) -> dict[str, Any]:
     who = names.get(int(head.node), "all sellers") if head.node >= 0 else "all sellers on the exchange"
     sold = f"{count(head.filled)} sold at {usd(head.price)}" if head.filled >= 0.5 else "none sold"
@@ -152,7 +172,8 @@ def _auction(head: Any, rows: np.recarray, chips: list[str], names: dict[int, st
     counts += [{"t": text, "n": int((rows.kind == kind).sum()), "bid": False} for kind, text in _ABSENT]
 
     def order(row: Any) -> list[Any]:
-        return [names.get(int(row.node), ""), round(float(min(row.units, 1e7)), 1), round(float(row.price)), round(float(row.filled), 1)]
+        units = min(row.units, row.money / row.price) if row.kind == BID else row.units
+        return [names.get(int(row.node), ""), round(float(units), 1), round(float(row.price)), round(float(row.filled), 1)]
 
     return {
         "title": f"{who[0].upper() + who[1:]}: {count(head.units)} {chips[head.chip]} offered, {sold}",
@@ -160,6 +181,7 @@ def _auction(head: Any, rows: np.recarray, chips: list[str], names: dict[int, st
         + (f"; {share(abs(head.price / head.fundamental - 1))} {'below' if head.price < head.fundamental else 'above'} value in use" if head.filled >= 0.5 and head.fundamental > 0 else ""),
         "price": round(float(head.price)), "offered": round(float(head.units), 1), "sold": round(float(head.filled), 1),
         "fundamental": round(float(head.fundamental)), "appraisal": round(float(head.appraisal)), "reached": int(head.reached),
+        "demand": demand_curve(bids, 0.25 * float(head.price)),
         "bids": [order(row) for row in bids], "asks": [order(row) for row in asks],
         "counts": [c for c in counts if c["n"] or c["bid"]],
     }  # fmt: skip

@@ -143,7 +143,7 @@ class Session:
             here, clock = self.tick, self.world.clock[0]
             events, trades = int(clock.events), int(clock.trades)
             go()
-            self.shown_since = here
+            self.shown_since = self.tick - 1 if last_only else here
             self.shown_events = self.fresh_events if last_only else (events, int(clock.events))
             self.shown_trades = self.fresh_trades if last_only else (trades, int(clock.trades))
             self._stops.append(here)
