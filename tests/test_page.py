@@ -64,11 +64,18 @@ def tick(page) -> int:
     return int(page.get_attribute(".fs-ctl", "data-tick")) % 1_000_000
 
 
+#: The controls show another step, and the log, which is painted last, shows the same.
+_ANSWERED = """before => {
+  const now = document.querySelector('.fs-ctl').dataset.tick;
+  return now !== before && String(Number(now) % 1000000) === document.querySelector('.fs-log').dataset.tick;
+}"""
+
+
 def act(page, name: str) -> None:
     """Press a button and wait until the page has answered."""
     before = page.get_attribute(".fs-ctl", "data-tick")
     page.click(f"[data-act={name}]")
-    page.wait_for_function("before => document.querySelector('.fs-ctl').dataset.tick !== before", arg=before)
+    page.wait_for_function(_ANSWERED, arg=before)
 
 
 def tile(page, label: str) -> str:
