@@ -19,7 +19,7 @@ LENDERS, OPERATORS, BUYERS = 0, 1, 2
 #: The first three hold cash in the model; the others close the accounts from outside.
 SECTORS = (
     "lenders", "operators", "buyers", "vendors", "utilities", "customers", "coin market", "outside equity",
-    "depositors", "treasuries", "deadweight", "scrap",
+    "depositors", "treasuries", "deadweight", "scrap", "insurers",
 )  # fmt: skip
 
 
@@ -49,6 +49,8 @@ ITEMS = (
     Item("lender_equity_in", "outside equity", "lenders", "equity raised by lenders; purchases by outside investors"),
     Item("lender_payout", "lenders", "outside equity", "dividends of lenders; receipts of outside investors"),
     Item("book_sale", "outside equity", "lenders", "outside investors pay for the book of a failed lender"),
+    Item("insurance_premium", "lenders", "insurers", "premiums of residual-value insurance"),
+    Item("insurance_claim", "insurers", "lenders", "what insured hardware sold below its insured value"),
     Item("bankruptcy_lender", "lenders", "deadweight", "bankruptcy costs of failed lenders"),
     Item("holding", "lenders", "deadweight", "storage, insurance and remarketing of seized hardware"),
     Item("vendor_deposit", "operators", "vendors", "deposits on purchase commitments"),
@@ -187,6 +189,7 @@ CLOCK = Table(
         f("open_cash_buyers", "USD", "budgets of buyers when the month opened"),
         i("last_shock", "event", "the forced sale that marked down most this month, else its last default, -1 none", -1),
         f("shock_usd", "USD", "what that sale fell short of the opening appraisal"),
+        f("insured", "USD", "paid by residual-value insurance since the start"),
         i("tape", "row", "rows of the tape used"),
         i("last_failure", "event", "last failure of a lender this month, -1 none", -1),
     ),

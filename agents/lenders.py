@@ -88,15 +88,15 @@ def set_covenant(loan, lender, terms, cost, market):
 
 
 @rule
-def sized_loan(lender, cost, rent, expense, rate):
+def sized_loan(lender, cost, rent, expense, rate, term):
     """Return the loan (USD a unit) that a lender grants against one chip: least of LTV and DSCR sizing.
 
-    The lender projects the rent (USD/month) to fall by 1/life a month: mean net rent over two years, over
-    DSCR_min (rate/12 + 1/life). A long underwriting life raises both terms of the fraction in the loan's favour.
+    ``term`` is the amortisation in months. The lender projects the rent (USD/month) to fall by 1/life a month: mean net rent over two years, over
+    DSCR_min (rate/12 + 1/term). A long underwriting life raises both terms of the fraction in the loan's favour.
     """
     q = 1.0 - 1.0 / lender.life
     mean = rent * q * (1.0 - power_of(q, 24)) / (24.0 * (1.0 - q)) - expense
-    service = lender.min_dscr * (rate / 12.0 + 1.0 / lender.life)
+    service = lender.min_dscr * (rate / 12.0 + 1.0 / term)
     return max(0.0, min(lender.advance_rate * cost, mean / service))
 
 
@@ -115,12 +115,15 @@ def lending_room(lender, terms):
 
 
 @rule
-def reset_advance(lender, haircut, terms):
-    """Set the advance rate offered: cut by the year's losses over the book and by the funding haircut."""
+def reset_advance(lender, haircut, terms, cap):
+    """Set the advance rate offered: cut by the year's losses over the book, by the funding haircut and by policy.
+
+    ``cap`` is the policy's factor on the advance rate of calm times.
+    """
     loss_rate = lender.losses_year / max(1.0, lender.book + lender.losses_year)
     tight = max(0.0, haircut - terms.funding_haircut)
     cut = min(1.0, lender.rationing * loss_rate + tight)
-    lender.advance_rate = lender.max_ltv * (1.0 - cut)
+    lender.advance_rate = cap * lender.max_ltv * (1.0 - cut)
 
 
 @rule

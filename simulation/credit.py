@@ -12,6 +12,7 @@ from agents.ledger import (
     DEPOSIT_OUT,
     EQUITY_IN,
     HOLDING,
+    INSURANCE_PREMIUM,
     LENDER_EQUITY_IN,
     LENDER_PAYOUT,
     LINE_DRAW,
@@ -23,7 +24,7 @@ from agents.ledger import (
 from agents.lenders import ACTIVE, CRYPTO_LENDER, FAILED, ILLIQUID, OUTSIDE, lending_room, reset_advance, sized_loan
 from agents.operators import GONE, HEALTHY, MINER, STRESSED, free_units, mark_own, occupy, reserve_cash, spare_cash
 from agents.rule import rule
-from agents.valuation import believed_decline, monthly_rent, value_in_use
+from agents.valuation import believed_decline, economic_life, monthly_rent, value_in_use
 from simulation.funding import repay_line
 
 #: Lenders that a miner asks for a coin loan.
@@ -60,6 +61,22 @@ def choose_chip(w, clock, o, op):
 
 
 @rule
+def loan_term(w, clock, lender, chip):
+    """Return the months over which a new loan amortises: the lender's underwriting life, or, when amortisation must
+    match it, at most the economic life of the chip to the best user."""
+    terms = w.terms[0]
+    if terms.policy_matched_amortisation == 0:
+        return lender.life
+    rent = monthly_rent(clock.rent, terms.rental_hours, chip.performance, terms.marks_reference_utilisation, terms.rental_overhead)
+    d = believed_decline(
+        terms.marks_reference_decline, terms.marks_reference_weight, clock.trend, terms.marks_decline_floor, terms.marks_decline_cap
+    )
+    cost = terms.marks_reference_hosting * chip.power
+    life = economic_life(rent, cost, d, terms.marks_reference_hurdle, terms.marks_asset_life, chip.scrap)
+    return min(lender.life, max(12.0, life))
+
+
+@rule
 def choose_lender(w, clock, o, op, chip, cost, owed):
     """Return (lender, advance in USD a unit, rate a year, room in USD) of the best offer it can get; lender -1 none.
 
@@ -80,7 +97,7 @@ def choose_lender(w, clock, o, op, chip, cost, owed):
         if room < cost:
             continue
         offer_rate = terms.credit_base_rate + lender.spread + 0.1 * max(0.0, 1.0 - lender.advance_rate / lender.max_ltv)
-        offer = sized_loan(lender, cost, rent, op.hosting * chip.power, offer_rate)
+        offer = sized_loan(lender, cost, rent, op.hosting * chip.power, offer_rate, loan_term(w, clock, lender, chip))
         score = offer / cost - 2.0 * (offer_rate - terms.credit_base_rate)
         if score > best:
             best = score
@@ -170,7 +187,7 @@ def place_order(w, clock, o, op):
     order.cost = cost
     order.advance = advance
     order.rate = rate
-    order.life = w.lenders[lender_id].life if lender_id >= 0 else 1.0
+    order.life = loan_term(w, clock, w.lenders[lender_id], chip) if lender_id >= 0 else 1.0
     order.due = clock.month + terms.credit_delivery_lag
     op.cash -= deposit
     w.book[VENDOR_DEPOSIT] += deposit
@@ -374,12 +391,40 @@ def count_deliveries(w, clock, due):
 
 
 @rule
+def lending_cap(w, clock, terms):
+    """Return the factor that policies put on advance rates: the countercyclical cap and disclosure.
+
+    Cap: 1 - slope (debt growth over twelve months - neutral growth). Disclosure: 1 - weight (1 - 1/executable LTV
+    of the largest borrower), as last published.
+    """
+    factor = 1.0
+    if terms.policy_ltv_slope > 0.0 and clock.month >= 13:
+        before = w.panel[clock.month - 13].debt
+        growth = w.panel[clock.month - 1].debt / before - 1.0 if before > 1.0 else 0.0
+        factor *= max(0.0, 1.0 - terms.policy_ltv_slope * max(0.0, growth - terms.policy_ltv_growth))
+    if terms.policy_disclosure > 0.0 and clock.month >= 1:
+        published = w.panel[clock.month - 1].largest_executable_ltv
+        factor *= 1.0 - terms.policy_disclosure * (1.0 - 1.0 / max(1.0, published))
+    return factor
+
+
+@rule
+def pay_premium(w, lender, terms):
+    """Pay the month's premium of residual-value insurance on the lender's claims (USD), as far as its cash goes."""
+    if terms.policy_insurance_coverage > 0.0:
+        usd = min(lender.cash, terms.policy_insurance_premium / 12.0 * lender.book)
+        lender.cash -= usd
+        w.book[INSURANCE_PREMIUM] += usd
+
+
+@rule
 def fund_lenders(w):
     """Phase "fund": interest on funding, liquidity, capital, and the advance rates offered next month."""
     clock = w.clock[0]
     terms = w.terms[0]
     pay_lines(w, clock)
     count_deliveries(w, clock, w.scratch[0])
+    cap = lending_cap(w, clock, terms)
     for j in range(len(w.lenders)):
         lender = w.lenders[j]
         if lender.kind == OUTSIDE:
@@ -394,7 +439,8 @@ def fund_lenders(w):
         pay_funding(w, lender, clock)
         fund_lender(w, clock, j, lender, clock.haircut, w.scratch[0, j])
         lender.losses_year = lender.losses_year * 11.0 / 12.0 + max(0.0, lender.losses_month)
-        reset_advance(lender, clock.haircut, terms)
+        pay_premium(w, lender, terms)
+        reset_advance(lender, clock.haircut, terms, cap)
 
 
 @rule

@@ -104,10 +104,8 @@ def set_haircut(w, clock):
     clock.haircut = terms.funding_haircut
     if value > 0.0 and terms.policy_frozen == 0:
         share = unsold / (unsold + forced + 0.02 * value)
-        clock.haircut = min(
-            terms.funding_haircut_cap,
-            terms.funding_haircut + terms.funding_haircut_volatility * vol / value + terms.funding_haircut_unsold * share,
-        )
+        rise = terms.funding_haircut_volatility * vol / value + terms.funding_haircut_unsold * share
+        clock.haircut = min(terms.funding_haircut_cap, terms.funding_haircut + (1.0 - terms.policy_haircut_relief) * rise)
 
 
 @rule

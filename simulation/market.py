@@ -16,6 +16,7 @@ from agents.ledger import (
     E_FORCED_SALE,
     FINDER_FEE_BUYER,
     FINDER_FEE_OPERATOR,
+    INSURANCE_CLAIM,
     MARKET_TO_BUYER,
     MARKET_TO_LENDER,
     MARKET_TO_OPERATOR,
@@ -244,6 +245,27 @@ def pay_seller(w, clock, lot, usd):
 
 
 @rule
+def claim_insurance(w, clock, lot, lender, units, price):
+    """Pay a lender what its seized hardware sold for below the insured value, up to its claim (USD).
+
+    Insured: a part of the financed cost, written off in a straight line over the lender's underwriting life.
+    """
+    terms = w.terms[0]
+    worth = lot.cost * max(0.0, 1.0 - (clock.month - lot.vintage) / lender.life)
+    loan = w.loans[lot.loan]
+    usd = units * max(0.0, terms.policy_insurance_coverage * worth - price)
+    usd = min(usd, loan.principal, max(0.0, terms.policy_insurance_capacity - clock.insured))
+    clock.insured += usd
+    lender.cash += usd
+    lender.book -= usd
+    loan.principal -= usd
+    loan.recovered += usd
+    w.operators[loan.borrower].debt -= usd
+    clock.recoveries += usd
+    w.book[INSURANCE_CLAIM] += usd
+
+
+@rule
 def book_sale(w, seller, buyer, usd):
     """Enter the payment of a used sale under the item of its two sectors (buyer -1: the market)."""
     n_l = len(w.lenders)
@@ -342,6 +364,8 @@ def sell_units(w, clock, k, node, units, price, hops):
     log_trade(w, clock, lot, node if hops > 0.0 else -1, units, price, hops)
     pay_seller(w, clock, lot, usd)
     n_l = len(w.lenders)
+    if seller < n_l and lot.loan >= 0 and w.terms[0].policy_insurance_coverage > 0.0:
+        claim_insurance(w, clock, lot, w.lenders[seller], units, price)
     if seller < n_l:
         w.lenders[seller].seized_units -= units
     elif seller < n_l + len(w.operators):
@@ -496,6 +520,15 @@ def hold_auction(w, clock, terms, g, seller, n_asks, months, forced):
 
 
 @rule
+def paced_units(lot, lender, clock, terms):
+    """Return the units of a seized lot that are offered now: all, or what pacing leaves of this month's part (GPU)."""
+    if terms.policy_pacing >= 1.0 or lender.status != ACTIVE:
+        return lot.units
+    part = terms.policy_pacing * lot.units
+    return part if clock.turn == 0 else min(lot.offered, part)
+
+
+@rule
 def price_seized(w, clock, node, lender):
     """Set the reserve of a lender's seized lots: patience x mark, decaying with months held; zero when it is not sound."""
     terms = w.terms[0]
@@ -505,7 +538,7 @@ def price_seized(w, clock, node, lender):
         if lot.reason == S_IMPOSED:
             k = lot.following
             continue
-        lot.offered = lot.units
+        lot.offered = paced_units(lot, lender, clock, terms)
         held = max(0, clock.month - lot.seized)
         patience = max(0.0, lender.patience - terms.market_patience_decay * held) if lender.status == ACTIVE else 0.0
         lot.reserve = patience * mark_lot(lender, lot, w.chips[lot.chip], clock.month)

@@ -144,6 +144,12 @@ def pool_lots(lots, first_lot, clock, node, n_chips, slot):
 
 
 @rule
+def loan_maturity(terms, term):
+    """Return the months to maturity of a loan that amortises over ``term`` months: no balloon when it must match."""
+    return int(math.ceil(term)) if terms.policy_matched_amortisation == 1 else terms.credit_maturity
+
+
+@rule
 def deliver_order(order, w, clock):
     """Deliver one commitment: the lender pays the committed advance, the operator the rest; what it cannot pay
     is cancelled and its deposit lost.
@@ -194,7 +200,7 @@ def deliver_order(order, w, clock):
         clock.new_credit += principal
         k = open_loan(
             w.loans, clock, EQUIPMENT, order.lender, order.operator, principal, order.rate,
-            principal / order.life, clock.month + w.terms[0].credit_maturity,
+            principal / order.life, clock.month + loan_maturity(w.terms[0], order.life),
         )  # fmt: skip
         if k < 0:
             return

@@ -323,3 +323,29 @@ def test_any_order_of_clicks_leaves_the_desk_in_order(desk):
             desk.show(tab=["market", "credit", "twin", "agent"][rng.integers(0, 4)])
         assert "fault of the program" not in desk.error
         assert desk.session.world.clock[0].fault == 0
+
+
+def test_views_for_mesas_own_page_draw_the_model():
+    import solara
+
+    from simulation import ComputeCreditModel
+    from simulation.browser.views import MarketView, NetworkView
+
+    model = ComputeCreditModel(STRESSED, rng=3)
+    for _ in range(4):
+        model.step()
+    box, rc = solara.render(NetworkView(model), handle_error=False)
+    network = next(w for w in _widgets(box) if hasattr(w, "nodes"))
+    assert len(network.nodes) == len(model.world.first_lot)
+    rc.close()
+    box, rc = solara.render(MarketView(model), handle_error=False)
+    lines = [w for w in _widgets(box) if hasattr(w, "series")]
+    assert [len(chart.series[0]["values"]) for chart in lines] == [4, 4]
+    rc.close()
+
+
+def _widgets(widget):
+    yield widget
+    for child in getattr(widget, "children", ()) or ():
+        if not isinstance(child, str):
+            yield from _widgets(child)

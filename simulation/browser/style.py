@@ -37,8 +37,12 @@ html, body { overflow-x: hidden; }
 """
 
 
+def palette(dark: bool) -> str:
+    """Return the colours as CSS variables."""
+    colors = "".join(f"--fs-{name}: {value};" for name, value in (_DARK if dark else _LIGHT).items())
+    return f":root {{ {colors} color-scheme: {'dark' if dark else 'light'}; }}"
+
+
 def css(dark: bool) -> str:
     """Return the style sheet of the page."""
-    colors = "".join(f"--fs-{name}: {value};" for name, value in (_DARK if dark else _LIGHT).items())
-    scheme = "dark" if dark else "light"
-    return f":root {{ {colors} color-scheme: {scheme}; }}\n{_LAYOUT}"
+    return f"{palette(dark)}\n{_LAYOUT}"
