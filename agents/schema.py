@@ -8,6 +8,7 @@ arithmetic of compiled and interpreted rules is the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -44,18 +45,21 @@ class Table:
             raise ValueError(f"table {self.name}: column names repeated or shadowing an array attribute: {clash}")
         TABLES[self.name] = self
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype:
         return np.dtype([(c.name, c.kind) for c in self.columns], align=True)
 
     def empty(self, rows: int) -> np.recarray:
         """Return ``rows`` records, every column at its default."""
         # np.recarray of a plain allocation: rules read and write columns as attributes of a row.
-        table = np.zeros(rows, self.dtype).view(np.recarray)
-        for c in self.columns:
-            if c.default:
-                table[c.name] = c.default
-        return table
+        plain = np.zeros(rows, self.dtype)
+        for name, default in self._defaults:
+            plain[name] = default
+        return plain.view(np.recarray)
+
+    @cached_property
+    def _defaults(self) -> tuple[tuple[str, float], ...]:
+        return tuple((c.name, c.default) for c in self.columns if c.default)
 
     def frame(self, rows: np.ndarray, *, labels: bool = True) -> pd.DataFrame:
         """Return the rows as a DataFrame, enumerated columns as categories when ``labels``."""

@@ -16,10 +16,11 @@ from simulation.world import World, allocate
 _NEWER = 1.5
 
 
-def build_world(scenario: Scenario, seed: int = 1, replication: int = 0, *, tape: int = 0) -> World:
+def build_world(scenario: Scenario, seed: int = 1, replication: int = 0, *, tape: int = 0, reuse: World | None = None) -> World:
     """Return the world at the opening of the first month: a function of (scenario, seed, replication) alone.
 
-    ``tape`` is the number of rows of the tape of auctions, for whoever watches (no run needs it).
+    ``tape`` is the number of rows of the tape of auctions, for whoever watches (no run needs it);
+    ``reuse`` a world that is not needed any more, whose memory the new one takes.
     """
     lenders = lender_table(scenario, seed, replication)
     operators = operator_table(scenario, seed, replication)
@@ -30,7 +31,7 @@ def build_world(scenario: Scenario, seed: int = 1, replication: int = 0, *, tape
     world = allocate(
         build_terms(scenario), chips, lenders, operators, buyers, line_table(scenario, lenders, nets.lines),
         draw_paths(scenario, seed, replication), nets[:2], nets[3:], taste, initial_lots=len(operators) * len(chips),
-        tape=tape,
+        tape=tape, reuse=reuse,
     )  # fmt: skip
     clock, coin = world.clock[0], scenario.drivers.coin
     clock.btc, clock.eth, clock.hashprice = coin.price, coin.eth_price, scenario.miners.hashprice
@@ -67,13 +68,18 @@ def lay_out_fleet(world: World, scenario: Scenario, rng: np.random.Generator) ->
     lots.contracted = op.contract_share
     lots.contract_price = scenario.rental.rent * scenario.rental.contract_discount
     lots.contract_end = 1 + np.floor(u[:, 1] * scenario.rental.contract_term)
-    lots.loan = lots.preceding = lots.following = -1
-    for k in range(n):
-        head = world.first_lot[lots.owner[k]]
-        lots.following[k] = head
+    lots.loan = -1
+    # Plain lists: attributes of a record array are slow to read one by one.
+    owners, heads = lots.owner.tolist(), {}
+    following, preceding = [-1] * n, [-1] * n
+    for k, node in enumerate(owners):
+        head = heads.get(node, -1)
+        following[k] = head
         if head >= 0:
-            lots.preceding[head] = k
-        world.first_lot[lots.owner[k]] = k
+            preceding[head] = k
+        heads[node] = k
+    lots.following, lots.preceding = following, preceding
+    world.first_lot[list(heads)] = list(heads.values())
     power = units * world.chips.power[chip]
     np.add.at(world.operators.used_power, owner, power)
     liquid = power * world.chips.liquid[chip]
@@ -112,8 +118,7 @@ def _lend_opening(world: World, scenario: Scenario, owner: np.ndarray, chip: np.
     loans.status[~pledged] = FREE
     # Rows without a loan go back to the free list, ahead of the unused ones.
     free = [*np.flatnonzero(~pledged).tolist(), n]
-    for row, after in zip(free[:-1], free[1:], strict=True):
-        loans.following[row] = after
+    loans.following[free[:-1]] = free[1:]
     booked = np.bincount(lender, principal, len(world.lenders))
     world.lenders.book[:] += booked
     world.lenders.cash[:] -= booked

@@ -577,8 +577,22 @@ def _term(value: Any, info: Any) -> float | int | None:
     return None
 
 
+#: The last scenarios whose terms were built: a sweep builds thousands of worlds of each.
+_TERMS: dict[int, tuple[Scenario, np.recarray]] = {}
+_KEPT = 32
+
+
 def build_terms(scenario: Scenario) -> np.recarray:
     """Return the one-row record of scalar parameters that rules read, choices as their index."""
+    known = _TERMS.get(id(scenario))
+    if known is None or known[0] is not scenario:
+        while len(_TERMS) >= _KEPT:
+            _TERMS.pop(next(iter(_TERMS)), None)
+        known = _TERMS[id(scenario)] = (scenario, _build_terms(scenario))
+    return known[1].copy()
+
+
+def _build_terms(scenario: Scenario) -> np.recarray:
     fields, values = [], []
     for section in TERM_SECTIONS:
         for path, value, info in leaves(getattr(scenario, section), section + "."):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents import buyers, chips, contracts, ledger, lenders, operators
+from agents.schema import Table
 from simulation import panel
 from simulation.tape import TAPE
 
@@ -74,39 +75,45 @@ def allocate(
     *,
     initial_lots: int = 0,
     tape: int = 0,
+    reuse: World | None = None,
 ) -> World:
     """Return a world with empty contract tables, sized for the population and the horizon.
 
     ``line_table`` must be sorted by debtor. ``tape`` is the number of rows that the tape of auctions has.
+    ``reuse`` is a world that is not needed any more: where the sizes agree its memory is used again.
 
     A table that overflows stops the run with a fault that names it; sizes are generous because untouched pages
     of a fresh array cost nothing.
     """
     n_l, n_o, n_b, n_g, months = (len(x) for x in (lender_table, operator_table, buyer_table, chip_table, paths))
     nodes, bidders = n_l + n_o + n_b, n_o + n_b
-    clock = ledger.CLOCK.empty(1)
     n_lots = 256 + initial_lots + 64 * n_o + 4 * n_g * n_b + 8 * n_g * n_l
-    orders = contracts.ORDER.empty(64 + 8 * n_o)
+    sizes = {
+        "loans": 128 + 40 * n_o, "lots": n_lots, "orders": 64 + 8 * n_o, "panel": months, "chip_panel": months * n_g,
+        "kind_panel": months * N_KINDS, "events": 4096 + 12 * months * max(1, n_o) + 8 * nodes,
+        "trades": 8192 + 24 * months * bidders,
+    }  # fmt: skip
+    if reuse is not None and len(reuse.first_lot) == nodes and all(len(getattr(reuse, k)) == n for k, n in sizes.items()):
+        made = _cleared(reuse)
+    else:
+        made = {name: table.empty(sizes[name]) for name, table in _TABLES.items()}
+        for name in ("loans", "lots", "orders"):
+            _chain(made[name])
+        made |= {
+            "flows": np.zeros((months, ledger.N_ITEMS)), "first_lot": np.full(nodes, -1, np.int64),
+            "value": np.zeros((bidders, n_g)), "bid": np.zeros((bidders, n_g)), "scratch": np.zeros((8, bidders + n_lots)),
+            "ranking": np.zeros((6, bidders + n_lots), np.int64),
+        }  # fmt: skip
     return World(
         terms=terms,
-        clock=clock,
+        clock=ledger.CLOCK.empty(1),
         lenders=lender_table,
         operators=operator_table,
         buyers=buyer_table,
         chips=chip_table,
-        loans=_chain(contracts.LOAN.empty(128 + 40 * n_o)),
-        lots=_chain(contracts.LOT.empty(n_lots)),
-        orders=_chain(orders),
         lines=line_table,
-        events=ledger.EVENT.empty(4096 + 12 * months * max(1, n_o) + 8 * nodes),
-        trades=ledger.TRADE.empty(8192 + 24 * months * bidders),
         paths=paths,
-        panel=panel.PANEL.empty(months),
-        chip_panel=panel.CHIP_PANEL.empty(months * n_g),
-        kind_panel=panel.KIND_PANEL.empty(months * N_KINDS),
-        flows=np.zeros((months, ledger.N_ITEMS)),
         book=np.zeros(ledger.N_ITEMS),
-        first_lot=np.full(nodes, -1, np.int64),
         line_ptr=np.searchsorted(line_table.debtor, np.arange(n_l + 1)),
         bank_ptr=credit_links[0],
         bank=credit_links[1],
@@ -114,12 +121,46 @@ def allocate(
         contact=contacts[1],
         contact_hops=contacts[2],
         taste=taste,
-        value=np.zeros((bidders, n_g)),
-        bid=np.zeros((bidders, n_g)),
-        scratch=np.zeros((8, bidders + n_lots)),
-        ranking=np.zeros((6, bidders + n_lots), np.int64),
         tape=TAPE.empty(tape),
+        **made,
     )
+
+
+#: Tables whose rows a run uses from the first on.
+_TABLES = {
+    "loans": contracts.LOAN, "lots": contracts.LOT, "orders": contracts.ORDER, "events": ledger.EVENT, "trades": ledger.TRADE,
+    "panel": panel.PANEL, "chip_panel": panel.CHIP_PANEL, "kind_panel": panel.KIND_PANEL,
+}  # fmt: skip
+
+
+def _cleared(world: World) -> dict[str, np.ndarray]:
+    """Return the large arrays of a world that is not needed any more, as new: only used rows are cleared."""
+    clock = world.clock[0]
+    months = len(world.panel)
+    done = min(months, int(clock.month) + 1)
+    used = {
+        "loans": clock.used_loans, "lots": clock.used_lots, "orders": clock.used_orders, "events": clock.events,
+        "trades": clock.trades, "panel": done,
+        "chip_panel": done * (len(world.chip_panel) // months), "kind_panel": done * N_KINDS,
+    }  # fmt: skip
+    for name, table in _TABLES.items():
+        clear_rows(getattr(world, name), table, 0, int(used[name]))
+    world.flows[:done] = 0.0
+    world.first_lot[:] = -1
+    world.value[:] = 0.0
+    world.bid[:] = 0.0
+    return {name: getattr(world, name) for name in (*_TABLES, "flows", "first_lot", "value", "bid", "scratch", "ranking")}
+
+
+def clear_rows(rows: np.recarray, table: Table, first: int, last: int) -> None:
+    """Bring rows back to what they were before their first use; rows of contracts join the free list again."""
+    if last <= first:
+        return
+    rows[first:last] = table.empty(1)
+    if table.name in ("loans", "lots", "orders"):
+        rows["following"][first:last] = np.arange(first + 1, last + 1)
+        if last == len(rows):
+            rows["following"][-1] = -1
 
 
 def copy_world(world: World) -> World:

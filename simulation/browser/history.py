@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from agents import contracts, ledger
 from simulation.panel import CHIP_PANEL, KIND_PANEL, PANEL
-from simulation.world import World
+from simulation.world import World, clear_rows
 
 #: Written in place every step; copied whole.
 _STATE = ("clock", "lenders", "operators", "buyers", "chips", "lines", "book", "first_lot", "value", "bid")
@@ -36,7 +34,7 @@ def restore(world: World, saved: Checkpoint) -> None:
     for name, table in _CONTRACTS.items():
         rows, kept = getattr(world, name), len(saved[name])
         rows[:kept] = saved[name]
-        _clear(rows, table, kept, used_now[name])
+        clear_rows(rows, table, kept, used_now[name])
     clock = world.clock[0]
     world.events[clock.events :][:] = ledger.EVENT.empty(1)
     world.trades[clock.trades :][:] = ledger.TRADE.empty(1)
@@ -45,12 +43,3 @@ def restore(world: World, saved: Checkpoint) -> None:
     for name, table in _PANELS.items():
         rows = getattr(world, name)
         rows[clock.month * (len(rows) // months) :] = table.empty(1)
-
-
-def _clear(rows: np.recarray, table: Any, first: int, last: int) -> None:
-    """Give rows back to the free list as they were before their first use."""
-    if last > first:
-        rows[first:last] = table.empty(1)
-        rows.following[first:last] = np.arange(first + 1, last + 1)
-        if last == len(rows):
-            rows.following[-1] = -1
