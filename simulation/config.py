@@ -19,7 +19,7 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin
 
@@ -172,7 +172,9 @@ def json_schema() -> dict[str, Any]:
 # --- reading files ------------------------------------------------------------------------------------------------
 
 
-def _load(path: str | os.PathLike[str], overrides: Overrides) -> tuple[Scenario, dict[Keys, Spot]]:
+def _load(
+    path: str | os.PathLike[str], overrides: Overrides, own: dict[str, Any] | None = None, keys: Sequence[str] = ()
+) -> tuple[Scenario, dict[Keys, Spot]]:
     faults: list[Fault] = []
     chain, complete = _read_chain(os.fspath(path), faults)
     if not chain:
@@ -181,8 +183,35 @@ def _load(path: str | os.PathLike[str], overrides: Overrides) -> tuple[Scenario,
     for values, places in reversed(chain):
         _merge(doc, spots, values, places)
     _override(doc, spots, overrides, "--set", faults)
+    if own is not None:
+        own |= {name: doc.pop(name) for name in keys if name in doc}
     folders = [os.path.dirname(places[()].file) for _, places in chain]
     return _validated(doc, spots, faults, folders, complete), spots
+
+
+def load_study(path: str | os.PathLike[str], overrides: Overrides, keys: Iterable[str]) -> tuple[Scenario, dict, Callable[[Keys], str]]:
+    """Read a config that holds more than a scenario.
+
+    ``keys`` are the sections of its own. Returns the scenario, those sections as they were read, and a function
+    that says where a part of them stands ("file:line:column"). Raises :class:`ConfigError`.
+    """
+    own: dict[str, Any] = {}
+    keys = tuple(keys)
+    faults: list[Fault] = []
+    given = list(_pairs(overrides, "--set", faults))
+    mine = [(name, value) for name, value in given if name.split(".")[0] in keys]
+    scenario, spots = _load(path, {name: value for name, value in given if name.split(".")[0] not in keys}, own, keys)
+    if faults:
+        raise ConfigError(faults)
+    for name, value in mine:
+        # Parameters of a sweep have dots in their names: they are one key.
+        *above, last = name.split(".", 2)
+        holder = own
+        for part in above:
+            holder = holder.setdefault(part, {})
+        holder[last] = value
+        spots[tuple(name.split(".", 2))] = Spot("--set")
+    return scenario, own, lambda place: str(_nearest(place, spots))
 
 
 def _read_chain(file: str, faults: list[Fault]) -> tuple[list[tuple[dict, dict[Keys, Spot]]], bool]:

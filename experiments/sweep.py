@@ -1,0 +1,358 @@
+"""Run a study: chunks of runs go to threads, processes or a dask cluster; each writes its own shard."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from agents.ledger import EVENT
+from agents.rule import source_hash
+from experiments.store import Store, StoreError, shard_name, versions
+from experiments.study import MEASURES, Study, panel_columns, read_study
+from simulation.build import build_world
+from simulation.config import ConfigError, scenario_hash, scenario_to_yaml, set_path
+from simulation.month import HORIZON, MONTH, advance
+from simulation.runs import InvariantError, raise_fault
+from simulation.scenario import Scenario
+from simulation.summary import summarise
+from simulation.world import World
+
+#: Seconds of work that a chunk should hold: short enough to lose little, long enough to write few files.
+_CHUNK_SECONDS = 3.0
+_local = threading.local()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One chunk: runs ``first`` to ``last`` (exclusive) of a study, and where its shard goes."""
+
+    study: Study
+    place: str
+    chunk: int
+    first: int
+    last: int
+
+
+@dataclass
+class Progress:
+    """How far a sweep is."""
+
+    runs: int
+    done: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+# --- one run --------------------------------------------------------------------------------------------------------
+
+
+def play(study: Study, scenario: Scenario, seed: int, replication: int) -> World:
+    """Run one world to the horizon or to the study's stop. Its memory is this thread's: read it before the next run."""
+    spare = getattr(_local, "world", None)
+    _local.world = None
+    world = build_world(scenario, seed, replication, reuse=spare)
+    when = study.plan.stop.when
+    if when is None:
+        advance(world, HORIZON)
+    else:
+        while world.clock[0].month < len(world.panel) and world.clock[0].fault == 0:
+            advance(world, MONTH)
+            if _reached(world, when):
+                break
+    raise_fault(world)
+    _local.world = world
+    return world
+
+
+def _reached(world: World, when: Any) -> bool:
+    """Return whether the state after the last month has passed the threshold."""
+    month = int(world.clock[0].month)
+    if when.measure == "operators_failed":
+        value = float((world.operators.status == 2).sum())
+    elif when.measure == "lenders_failed":
+        value = float((world.lenders.status == 2).sum())
+    elif when.measure == "losses_total":
+        value = float(world.panel.losses[:month].sum())
+    else:
+        value = float(world.panel[when.measure][month - 1])
+    return value >= when.at_least if when.at_least is not None else value <= when.at_most
+
+
+def measures(world: World) -> dict[str, Any]:
+    """Return the summary of a world as one flat row."""
+    summary = summarise(world)
+    row = {name: summary[name] for name in MEASURES}
+    return row | {f"defaults_{cause}": n for cause, n in summary["defaults_by_cause"].items()}
+
+
+def run_one(study: Study, scenarios: dict[int, Scenario], run: int) -> tuple[dict[str, Any], list[dict[str, Any]], list[np.ndarray]]:
+    """Return the row of a run, its recorded panel (columns) and events; a failing run is a row with its message."""
+    point, seed, replication = study.draw(run)
+    row: dict[str, Any] = {"run": run, "point": point, "seed": seed, "replication": replication, **study.points[point]}
+    panels: list[dict[str, Any]] = []
+    events: list[np.ndarray] = []
+    began = time.perf_counter()
+    try:
+        if point not in scenarios:
+            scenarios.clear()
+            scenarios[point] = study.scenario_at(point)
+            if study.plan.twin:
+                scenarios[-1] = set_path(scenarios[point], study.plan.twin, "twin")
+        world = play(study, scenarios[point], seed, replication)
+        found = measures(world)
+        _record(study, world, run, panels, events)
+        if study.plan.twin:
+            other = measures(play(study, scenarios[-1], seed, replication))
+            found |= {f"twin_{name}": value for name, value in other.items()}
+        row |= found | {"status": "done", "message": ""}
+    except (InvariantError, ConfigError, ArithmeticError, ValueError, MemoryError) as error:
+        row |= {"status": "failed", "message": f"{type(error).__name__}: {error}"}
+    row["wall_ms"] = 1e3 * (time.perf_counter() - began)
+    return row, panels, events
+
+
+def _record(study: Study, world: World, run: int, panels: list, events: list) -> None:
+    months = int(world.clock[0].month)
+    if study.plan.record.panel:
+        columns = panel_columns(study.scenario)
+        n_g = len(world.chips)
+        data: dict[str, Any] = {"run": np.full(months, run), "month": np.arange(months)}
+        for name in study.plan.record.panel:
+            column, g = columns[name]
+            rows = world.panel[:months] if g < 0 else world.chip_panel[: months * n_g].reshape(-1, n_g)[:, g]
+            data[name] = np.array(rows[column])
+        panels.append(data)
+    if study.plan.record.events:
+        events.append((run, world.events[: int(world.clock[0].events)].copy()))
+
+
+# --- chunks ---------------------------------------------------------------------------------------------------------
+
+
+def run_chunk(job: Job) -> tuple[int, int, int]:
+    """Carry out a chunk and write its shards, that of the runs last; return (chunk, runs done, runs failed)."""
+    rows, panels, events = [], [], []
+    scenarios: dict[int, Scenario] = {}
+    for run in range(job.first, job.last):
+        row, recorded, happened = run_one(job.study, scenarios, run)
+        rows.append(row)
+        panels += recorded
+        events += happened
+    store = Store(job.place)
+    if panels:
+        store.write_table(pa.table({name: np.concatenate([p[name] for p in panels]) for name in panels[0]}), "panel", shard_name(job.chunk))
+    if events:
+        store.write_table(_events_table(events), "events", shard_name(job.chunk))
+    times = {"run": [row["run"] for row in rows], "wall_ms": [row.pop("wall_ms") for row in rows]}
+    store.write_table(pa.table(times), "times", shard_name(job.chunk))
+    store.write_table(runs_table(rows), "runs", shard_name(job.chunk))
+    failed = sum(row["status"] != "done" for row in rows)
+    return job.chunk, len(rows) - failed, failed
+
+
+def runs_table(rows: list[dict[str, Any]]) -> pa.Table:
+    """Return rows as a table; what a failed run lacks is null."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return pa.table({name: pa.array([row.get(name) for row in rows], from_pandas=True) for name in names})
+
+
+def _events_table(events: list[tuple[int, np.ndarray]]) -> pa.Table:
+    rows = np.concatenate([happened for _, happened in events])
+    runs = np.concatenate([np.full(len(happened), run) for run, happened in events])
+    return pa.table({"run": runs} | {c.name: np.ascontiguousarray(rows[c.name]) for c in EVENT.columns})
+
+
+def chunk_size(study: Study, seconds_a_run: float) -> int:
+    """Return how many runs a chunk holds: some seconds of work, at most an eighth of the study, whole points if small."""
+    size = max(1, round(_CHUNK_SECONDS / max(seconds_a_run, 1e-4)))
+    return max(1, min(size, 512, -(-study.runs // 8)))
+
+
+def study_hash(study: Study) -> str:
+    """Return 16 hex digits of all that decides the results: scenario, design, draws, what is recorded."""
+    text = json.dumps([scenario_hash(study.scenario), study.plan.model_dump(mode="json"), [list(p.items()) for p in study.points]], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def manifest(study: Study, chunk: int, command: str) -> dict[str, Any]:
+    """Return what a sweep's folder says of itself."""
+    return {
+        "study": study_hash(study), "sources": source_hash(), "chunk": chunk, "title": study.scenario.title, "runs": study.runs,
+        "points": len(study.points), "replications": study.plan.replications, "seeds": study.plan.seeds, "design": study.plan.sweep.design,
+        "parameters": {a.path: list(a.values) or [a.low, a.high] for a in study.axes}, "plan": study.plan.model_dump(mode="json"),
+        "command": command, "started": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(),
+    }  # fmt: skip
+
+
+# --- the sweep ------------------------------------------------------------------------------------------------------
+
+
+def jobs(study: Study, store: Store, size: int) -> Iterator[Job]:
+    """Yield the chunks whose shards are not there."""
+    for chunk, first in enumerate(range(0, study.runs, size)):
+        if not store.whole(chunk):
+            yield Job(study, store.place, chunk, first, min(study.runs, first + size))
+
+
+def sweep(
+    study: Study,
+    place: str,
+    *,
+    command: str = "",
+    workers: int | None = None,
+    processes: int = 0,
+    dask: str = "",
+    fail_fast: bool = False,
+    tell: Callable[[Progress], None] = lambda progress: None,
+) -> Progress:
+    """Run what is missing of a study in a folder; return how far it is.
+
+    Threads by default (the kernels release the interpreter's lock); ``processes`` or a ``dask`` address instead.
+    Interrupted, it lets chunks under way end or be dropped, and the next call does the rest. Raises StoreError,
+    OSError.
+    """
+    store = Store(place)
+    with store.locked():
+        known = store.manifest()
+        size = known["chunk"] if known else chunk_size(study, measure(study))
+        text = scenario_to_yaml(study.scenario) + _plan_yaml(study)
+        store.open(manifest(study, size, command), text)
+        todo = list(jobs(study, store, size))
+        progress = Progress(study.runs)
+        progress.skipped = progress.done = study.runs - sum(job.last - job.first for job in todo)
+        tell(progress)
+        with _executor(workers, processes, dask) as pool:
+            # Few chunks wait in the queue: memory does not grow with the number of runs.
+            waiting: set[Any] = set()
+            queue = iter(todo)
+            try:
+                while True:
+                    while len(waiting) < 3 * pool.width and (job := next(queue, None)) is not None:
+                        waiting.add(pool.submit(run_chunk, job))
+                    if not waiting:
+                        return progress
+                    ended, waiting = pool.wait(waiting)
+                    for future in ended:
+                        _, done, failed = future.result()
+                        progress.done += done + failed
+                        progress.failed += failed
+                    tell(progress)
+                    if fail_fast and progress.failed:
+                        pool.drop(waiting)
+                        return progress
+            except BaseException:
+                pool.drop(waiting)
+                raise
+
+
+def scenario_of(place: str, run: int) -> tuple[Scenario, Scenario | None, int, int]:
+    """Return (scenario, twin or None, seed, replication) of a run that is stored. Raises StoreError."""
+    study = stored_study(place)
+    if run >= study.runs:
+        raise StoreError(f"{place}: has runs 0 to {study.runs - 1}, not {run}")
+    point, seed, replication = study.draw(run)
+    scenario = study.scenario_at(point)
+    return scenario, set_path(scenario, study.plan.twin, "twin") if study.plan.twin else None, seed, replication
+
+
+def stored_study(place: str) -> Study:
+    """Return the study of a sweep's folder. Raises StoreError, ConfigError."""
+    store = Store(place)
+    if store.manifest() is None:
+        raise StoreError(f"{place}: holds no sweep (no manifest.json)")
+    data = store.read("study.yaml")
+    if data is None:
+        raise StoreError(f"{place}: study.yaml is missing")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "study.yaml")
+        file.write_bytes(data)
+        return read_study(file)
+
+
+def measure(study: Study, runs: int = 3) -> float:
+    """Return the seconds that a run takes on this machine, compiled rules assumed (the first run is not counted)."""
+    taken = []
+    for run in dict.fromkeys(np.linspace(0, study.runs - 1, runs + 1).astype(int).tolist()):
+        began = time.perf_counter()
+        run_one(study, {}, run)
+        taken.append(time.perf_counter() - began)
+    return float(np.median(taken[1:] or taken))
+
+
+def _plan_yaml(study: Study) -> str:
+    import io
+
+    from ruamel.yaml import YAML
+
+    text = io.StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.dump(_given(study.plan), text)
+    return text.getvalue()
+
+
+def _given(section: Any) -> Any:
+    """Return a section as a config would give it: nothing that is not set."""
+    doc = section.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    return doc
+
+
+class _Pool:
+    """Threads, processes or a cluster behind one face."""
+
+    def __init__(self, workers: int | None, processes: int, dask: str) -> None:
+        self.width = processes or workers or os.cpu_count() or 1
+        self._dask = None
+        if dask:
+            from dask.distributed import Client
+
+            self._dask = Client(processes=True, n_workers=self.width, threads_per_worker=1, dashboard_address=None) if dask == "local" else Client(dask)
+            self.width = max(1, sum(self._dask.ncores().values()))
+            self._pool: Any = self._dask
+        elif processes:
+            import multiprocessing
+
+            self._pool = concurrent.futures.ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+        else:
+            self._pool = concurrent.futures.ThreadPoolExecutor(self.width)
+
+    def submit(self, work: Callable, job: Job) -> Any:
+        return self._pool.submit(work, job, pure=False) if self._dask else self._pool.submit(work, job)
+
+    def wait(self, waiting: set[Any]) -> tuple[set[Any], set[Any]]:
+        if self._dask:
+            from dask.distributed import wait
+
+            found = wait(list(waiting), return_when="FIRST_COMPLETED")
+            return set(found.done), set(found.not_done)
+        return concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED)
+
+    def drop(self, waiting: set[Any]) -> None:
+        for future in waiting:
+            future.cancel()
+
+    def __enter__(self) -> _Pool:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._dask:
+            self._dask.close()
+        else:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _executor(workers: int | None, processes: int, dask: str) -> _Pool:
+    return _Pool(workers, processes, dask)
