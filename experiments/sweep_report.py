@@ -118,6 +118,7 @@ def _axes(figure: Figure, n: int, columns: int = 3) -> list[Any]:
     for ax in made:
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(color=GRID, lw=0.6)
+        ax.set_axisbelow(True)
         ax.tick_params(labelsize=8, colors=INK)
     for ax in made[n:]:
         ax.set_visible(False)

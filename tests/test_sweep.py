@@ -1,0 +1,395 @@
+"""Sweeps: designs, the store that survives anything, the same bytes from every executor, reading back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import experiments
+from experiments.store import Store, StoreError
+from experiments.study import design_points, read_study
+from experiments.sweep import play, run_one, sweep
+from experiments.sweep_report import bootstrap, indices, write_sweep_report
+from simulation.config import ConfigError
+from simulation.runs import run
+
+ROOT = Path(__file__).parent.parent
+SMALL = f"""extends: {ROOT}/configs/base.yaml
+run: {{months: 14}}
+drivers: {{regimes: {{first_month: 2, entry: 0.4}}, demand: {{stress_drift: -0.15}}}}
+neoclouds: {{count: 10}}
+miners: {{count: 4}}
+"""
+GRID = """sweep:
+  design: grid
+  parameters: {lenders.max_ltv: {from: 0.5, to: 0.9, n: 3}, market.venue: [network, exchange]}
+replications: 6
+record: {panel: [price_h100, depth_h100, booked_ltv], events: true}
+"""
+
+
+def study(tmp_path, text=GRID, base=SMALL):
+    file = tmp_path / "study.yaml"
+    file.write_text(base + text)
+    return read_study(file)
+
+
+def bytes_of(folder) -> dict[str, str]:
+    """Return a hash of every shard but those of times."""
+    return {
+        f"{part}/{file.name}": hashlib.sha256(file.read_bytes()).hexdigest()
+        for part in ("runs", "panel", "events")
+        for file in sorted((Path(folder) / part).glob("*.parquet"))
+    }
+
+
+# --- designs ------------------------------------------------------------------------------------------------------
+
+
+def test_a_grid_is_the_product_of_its_axes(tmp_path):
+    made = study(tmp_path)
+    assert len(made.points) == 6 and made.runs == 36
+    assert made.points[1] == {"lenders.max_ltv": 0.5, "market.venue": "exchange"}
+    assert [made.draw(r) for r in (0, 5, 6, 35)] == [(0, 1, 0), (0, 1, 5), (1, 1, 0), (5, 1, 5)]
+
+
+def test_independent_points_share_no_draws(tmp_path):
+    made = study(tmp_path, GRID + "seeds: independent\n")
+    assert len({made.draw(r)[1:] for r in range(made.runs)}) == made.runs
+
+
+@pytest.mark.parametrize(("design", "points"), [("lhs", 16), ("sobol", 16), ("saltelli", 16 * 4), ("morris", 16 * 3)])
+def test_sampled_designs_stay_in_their_ranges(tmp_path, design, points):
+    text = f"sweep: {{design: {design}, samples: 16, parameters: {{lenders.max_ltv: {{from: 0.5, to: 0.9}}, buyers.budget_scale: {{from: 0.1, to: 10, scale: log}}}}}}\n"
+    made = study(tmp_path, text)
+    assert len(made.points) == points
+    ltv = np.array([p["lenders.max_ltv"] for p in made.points])
+    budget = np.array([p["buyers.budget_scale"] for p in made.points])
+    assert ltv.min() >= 0.5 and ltv.max() <= 0.9 and budget.min() >= 0.1 - 1e-9 and budget.max() <= 10 + 1e-9
+    assert np.log(budget).mean() == pytest.approx(0.0, abs=0.6)
+    assert made.points == design_points(made.plan.sweep, made.axes)
+
+
+def test_saltelli_finds_the_parameter_that_matters(tmp_path):
+    text = "sweep: {design: saltelli, samples: 64, parameters: {lenders.max_ltv: {from: 0.5, to: 0.9}, buyers.budget_scale: {from: 1, to: 2}}}\n"
+    made = study(tmp_path, text)
+    class Known:
+        """An outcome that depends on the first parameter alone: its total index is one, the other's nothing."""
+
+        def outcome(self, measure):
+            return np.array([(p["lenders.max_ltv"] - 0.5) ** 2 for p in made.points])
+
+    table = indices(Known(), made, "any").set_index("parameter")
+    assert table.loc["lenders.max_ltv", "ST"] == pytest.approx(1.0, abs=0.15)
+    assert table.loc["buyers.budget_scale", "ST"] == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sweep: {parameters: {lenders.max_lvt: [0.5]}}", r"study.yaml:6:22: sweep.parameters.lenders.max_lvt: no such parameter; did you mean 'lenders.max_ltv'"),
+        ("sweep: {parameters: {lenders.life: {from: 9, to: 6, n: 3}}}", "the range is empty"),
+        ("sweep: {parameters: {lenders.life: {from: 0, to: 60, n: 3, scale: log}}}", "above zero"),
+        ("sweep: {parameters: {lenders.max_ltv: {from: 0.5, to: 0.9}}}", "a grid needs 'n'"),
+        ("sweep: {parameters: {lenders.max_ltv: []}}", "has no values"),
+        ("sweep: {parameters: {lenders.max_ltv: [0.5, 7]}}", "7 must be at most 1.5"),
+        ("sweep: {parameters: {market.venue: [netwrk]}}", "did you mean 'network'"),
+        ("sweep: {design: gird}", "sweep.design"),
+        ("sweep: {design: sobol, samples: 10, parameters: {lenders.max_ltv: {from: 0.5, to: 0.9}}}", "power of two"),
+        ("sweep: {design: list}", "needs 'points'"),
+        ("sweep: {design: list, points: [{lenders.max_ltv: 0.5}, {no.such: 1}]}", "no such parameter"),
+        ("sweep: {parameters: {notes.margin_ltv: [0.5, 0.8]}}", "impossible combination"),
+        ("replications: 0", "replications"),
+        ("replicatons: 5", "replications|unknown"),
+        ("stop: {when: {measure: lenders_faild, at_least: 5}}", "no such measure"),
+        ("stop: {when: {measure: lenders_failed}}", "either 'at_least' or 'at_most'"),
+        ("record: {panel: [pric]}", "no such column: 'pric'"),
+        ("twin: {policy.backstop.capacty: 1}", "twin.policy.backstop.capacty: no such parameter"),
+        ("seeds: random", "seeds"),
+    ],
+)  # fmt: skip
+def test_faults_are_found_before_anything_runs(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message) as fault:
+        study(tmp_path, text + "\n")
+    assert "study.yaml:" in str(fault.value)
+
+
+def test_spoilt_configs_give_messages(tmp_path):
+    rng = random.Random(7)
+    file = tmp_path / "spoilt.yaml"
+    sound = SMALL + GRID
+    refused = 0
+    for _ in range(300):
+        text = list(sound)
+        for _ in range(rng.randint(1, 4)):
+            at = rng.randrange(len(SMALL.splitlines()[0]) + 1, len(text))
+            what = rng.random()
+            if what < 0.35:
+                text[at] = rng.choice("{}[]:,-0 \n'\"#&*!%@x9")
+            elif what < 0.7:
+                del text[at : at + rng.randint(1, 8)]
+            else:
+                text[at:at] = list(rng.choice(["null", "1e999", "[", "{a: ", "\t", "yes", "-5", "\x00", "é", ": :", ".nan"]))
+        file.write_text("".join(text), encoding="utf-8")
+        try:
+            read_study(file)
+        except ConfigError as error:
+            refused += 1
+            assert all(fault.message for fault in error.faults)
+    assert refused > 150
+
+
+# --- runs ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_row_is_what_the_run_gives(tmp_path):
+    made = study(tmp_path)
+    row, panels, events = run_one(made, {}, 8)
+    alone = run(made.scenario_at(1), 1, 2, amplification=False)
+    assert {k: row[k] for k in ("losses", "defaults", "cascade_max", "rent_end")} == {k: alone.summary[k] for k in ("losses", "defaults", "cascade_max", "rent_end")}
+    assert np.array_equal(panels[0]["booked_ltv"], alone.panel["booked_ltv"])
+    assert np.array_equal(panels[0]["price_h100"], alone.chip_panel.query("chip == 'H100'")["price"])
+    assert len(events[0][1]) == len(alone.events)
+
+
+def test_a_run_stops_at_its_threshold(tmp_path):
+    made = study(tmp_path, "stop: {months: 12, when: {measure: rent, at_most: 2.0}}\nreplications: 12\n")
+    months = [run_one(made, {}, r)[0]["months"] for r in range(12)]
+    assert max(months) <= 12 and min(months) < 12
+    world = play(made, made.scenario, 1, int(np.argmin(months)))
+    month = int(world.clock[0].month)
+    assert world.panel.rent[month - 1] <= 2.0 < world.panel.rent[: month - 1].min()
+
+
+def test_a_twin_is_paired(tmp_path):
+    made = study(tmp_path, "twin: {policy.backstop.capacity: 1.0e10}\nreplications: 4\n")
+    rows = [run_one(made, {}, r)[0] for r in range(4)]
+    other = run(made.scenario.model_copy(), 1, 2, amplification=False).summary["losses"]
+    assert rows[2]["losses"] == other
+    assert any(row["losses"] != row["twin_losses"] for row in rows)
+
+
+def test_a_failing_run_is_a_row_with_its_message(tmp_path, monkeypatch):
+    made = study(tmp_path, "replications: 3\n")
+
+    def broken(world):
+        raise ValueError("broken on purpose")
+
+    monkeypatch.setattr("experiments.sweep.measures", broken)
+    progress = sweep(made, str(tmp_path / "out"), workers=1)
+    assert (progress.done, progress.failed) == (3, 3)
+    runs = experiments.load(str(tmp_path / "out")).runs
+    assert runs["message"].tolist() == ["ValueError: broken on purpose"] * 3
+
+
+# --- the store ----------------------------------------------------------------------------------------------------
+
+
+def test_every_executor_gives_the_same_bytes(tmp_path):
+    made = study(tmp_path)
+    sweep(made, str(tmp_path / "one"), workers=1)
+    sweep(made, str(tmp_path / "threads"), workers=2)
+    sweep(made, str(tmp_path / "processes"), processes=2)
+    expected = bytes_of(tmp_path / "one")
+    assert len(expected) >= 3 * 4
+    assert bytes_of(tmp_path / "threads") == bytes_of(tmp_path / "processes") == expected or _sizes_differ(tmp_path)
+
+
+def _sizes_differ(tmp_path) -> bool:
+    """Chunks depend on measured speed: then all rows must agree."""
+    frames = [experiments.load(str(tmp_path / name)).runs.drop(columns="wall_ms") for name in ("one", "threads", "processes")]
+    return frames[0].equals(frames[1]) and frames[0].equals(frames[2])
+
+
+def test_a_dask_cluster_gives_the_same_rows(tmp_path):
+    pytest.importorskip("dask.distributed", reason="DASK NOT TESTED: install gpu-firesale[cluster]")
+    from dask.distributed import Client, LocalCluster
+
+    made = study(tmp_path, "replications: 6\n")
+    sweep(made, str(tmp_path / "here"), workers=1)
+    with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster, Client(cluster):
+        sweep(made, str(tmp_path / "there"), dask=cluster.scheduler_address)
+    here, there = (experiments.load(str(tmp_path / name)).runs.drop(columns="wall_ms") for name in ("here", "there"))
+    assert here.equals(there)
+
+
+_DRIVER = """
+import sys
+from experiments.study import read_study
+from experiments.sweep import sweep
+sweep(read_study(sys.argv[1]), sys.argv[2], workers=2)
+"""
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path):
+    made = study(tmp_path, GRID.replace("replications: 6", "replications: 40"))
+    whole = str(tmp_path / "whole")
+    sweep(made, whole, workers=2)
+    broken = tmp_path / "broken"
+    # The size of chunks is measured at the start: both must have the same.
+    broken.mkdir()
+    for name in ("manifest.json", "study.yaml"):
+        (broken / name).write_bytes(Path(whole, name).read_bytes())
+    rng = random.Random(3)
+    killed = 0
+    for _ in range(20):
+        process = subprocess.Popen([sys.executable, "-c", _DRIVER, str(tmp_path / "study.yaml"), str(broken)], cwd=ROOT, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(timeout=rng.uniform(1.5, 4.5))
+            break
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            killed += 1
+    assert killed > 0
+    sweep(made, str(broken), workers=2)
+    assert bytes_of(broken) == bytes_of(whole)
+
+
+def test_a_torn_shard_is_run_again(tmp_path):
+    made = study(tmp_path)
+    place = tmp_path / "out"
+    sweep(made, str(place), workers=1)
+    expected = bytes_of(place)
+    shard = sorted((place / "runs").glob("*.parquet"))[1]
+    shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
+    progress = sweep(made, str(place), workers=1)
+    assert 0 < progress.skipped < made.runs
+    assert bytes_of(place) == expected
+    assert sweep(made, str(place), workers=1).skipped == made.runs
+
+
+def test_other_inputs_are_not_mixed(tmp_path):
+    place = str(tmp_path / "out")
+    sweep(study(tmp_path, "replications: 3\n"), place, workers=1)
+    with pytest.raises(StoreError, match="the config changed"):
+        sweep(study(tmp_path, "replications: 3\ncredit: {maturity: 24}\n"), place, workers=1)
+    manifest = json.loads(Path(place, "manifest.json").read_text())
+    Path(place, "manifest.json").write_text(json.dumps(manifest | {"sources": "0" * 16}))
+    with pytest.raises(StoreError, match="the sources of the engine changed"):
+        sweep(study(tmp_path, "replications: 3\n"), place, workers=1)
+
+
+def test_a_second_process_is_refused_and_a_dead_one_forgotten(tmp_path):
+    store = Store(str(tmp_path / "out"))
+    with store.locked(), pytest.raises(StoreError, match=f"process {os.getpid()} on"), Store(str(tmp_path / "out")).locked():
+        pass
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    import socket
+
+    (tmp_path / "out" / ".lock").write_text(json.dumps({"host": socket.gethostname(), "pid": gone.pid}))
+    with store.locked():
+        pass
+
+
+def test_a_folder_with_other_things_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(StoreError, match="not empty and holds no sweep"):
+        sweep(study(tmp_path, "replications: 2\n"), str(tmp_path), workers=1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not Path("/proc/mounts").exists(), reason="FULL DISK NOT TESTED: needs a tmpfs of its own")
+def test_a_full_disk_loses_nothing(tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(small)], capture_output=True).returncode:
+        pytest.skip("FULL DISK NOT TESTED: mount is refused here")
+    try:
+        made = study(tmp_path, GRID.replace("replications: 6", "replications: 24"))
+        with pytest.raises(OSError, match="No space left"):
+            sweep(made, str(small / "out"), workers=1)
+        kept = bytes_of(small / "out")
+        assert kept
+        subprocess.run(["mount", "-o", "remount,size=50m", str(small)], check=True)
+        sweep(made, str(small / "out"), workers=1)
+        after = bytes_of(small / "out")
+        assert {name: after[name] for name in kept} == kept
+        assert experiments.load(str(small / "out")).runs["status"].eq("done").sum() == made.runs
+    finally:
+        subprocess.run(["umount", str(small)], check=False)
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def test_reading_back_and_the_report(tmp_path):
+    made = study(tmp_path)
+    place = str(tmp_path / "out")
+    sweep(made, place, workers=2)
+    found = experiments.load(place)
+    assert len(found.runs) == 36 and found.parameters == ["lenders.max_ltv", "market.venue"]
+    assert found.runs["run"].tolist() == list(range(36))
+    assert len(found.panel) == found.runs["months"].sum()
+    assert len(found.outcome("losses")) == 6
+    assert found.outcome("losses")[1] == pytest.approx(found.runs.query("point == 1")["losses"].mean())
+    page = write_sweep_report(place).read_text()
+    assert "What the parameters do" in page and "36 of 36 runs" in page
+    assert len((tmp_path / "out" / "points.csv").read_text().splitlines()) == 7
+
+
+def test_common_draws_make_differences_sharp(tmp_path):
+    text = "sweep: {{parameters: {{policy.backstop.capacity: [0, 1.0e10]}}}}\nreplications: 60\nseeds: {}\n"
+    spread = {}
+    for seeds in ("shared", "independent"):
+        made = study(tmp_path, text.format(seeds))
+        losses = np.array([run_one(made, {}, r)[0]["losses"] for r in range(made.runs)]).reshape(2, -1)
+        spread[seeds] = np.var(losses[1] - losses[0])
+    assert spread["independent"] > 2.0 * spread["shared"]
+
+
+def test_simulate_is_a_function_of_its_arguments():
+    one = experiments.simulate([0.6, 2.0], ["lenders.max_ltv", "buyers.budget_scale"], 6, 3)
+    assert one.shape == (6, 3)
+    assert np.array_equal(one, experiments.simulate([0.6, 2.0], ["lenders.max_ltv", "buyers.budget_scale"], 6, 3))
+    assert not np.array_equal(one, experiments.simulate([0.9, 2.0], ["lenders.max_ltv", "buyers.budget_scale"], 6, 3))
+    with pytest.raises(ValueError, match="1 values for 2"):
+        experiments.simulate([0.6], ["a", "b"], 6, 3)
+
+
+def test_bootstrap_covers_the_mean():
+    rng = np.random.default_rng(0)
+    hits = [low <= 1.0 <= high for _, low, high in (bootstrap(rng.exponential(1.0, 80), seed=k) for k in range(60))]
+    assert 0.85 <= np.mean(hits) <= 1.0
+
+
+def test_rerun_repeats_the_row(tmp_path):
+    made = study(tmp_path)
+    place = tmp_path / "out"
+    sweep(made, str(place), workers=1)
+    code = "from experiments.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, "rerun", str(place), "8", "--out", str(tmp_path / "whole")], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "whole" / "summary.json").read_text())
+    row = experiments.load(str(place)).runs.iloc[8]
+    assert summary["losses"] == row["losses"] and summary["defaults"] == row["defaults"]
+    missing = subprocess.run([sys.executable, "-c", code, "rerun", str(place), "999"], cwd=ROOT, capture_output=True, text=True)
+    assert missing.returncode == 2 and "has runs 0 to 35, not 999" in missing.stderr
+
+
+def test_the_command_goes_on_where_it_stopped(tmp_path):
+    file = tmp_path / "study.yaml"
+    file.write_text(SMALL + GRID.replace("replications: 6", "replications: 80"))
+    command = [sys.executable, "-c", "from experiments.cli import main; main()", "sweep", str(file), "--out", str(tmp_path / "out"), "--no-report"]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    runs = tmp_path / "out" / "runs"
+    until = time.time() + 60
+    while time.time() < until and not (runs.is_dir() and any(runs.glob("*.parquet"))):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    if process.returncode == 130:
+        assert "Go on with the same command" in said
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert "480 of 480 runs" in again.stderr
