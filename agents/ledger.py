@@ -188,6 +188,7 @@ CLOCK = Table(
         i("last_shock", "event", "the forced sale that marked down most this month, else its last default, -1 none", -1),
         f("shock_usd", "USD", "what that sale fell short of the opening appraisal"),
         i("tape", "row", "rows of the tape used"),
+        i("listed", "round", "1 + the round for which lenders' claims were listed last (month*1000+round), 0 never"),
         i("last_failure", "event", "last failure of a lender this month, -1 none", -1),
     ),
 )

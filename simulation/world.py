@@ -46,7 +46,7 @@ class World(NamedTuple):
     value: np.ndarray  # bidders x G: value in use this month, USD/GPU
     bid: np.ndarray  # bidders x G: bid this month, USD/GPU
     scratch: np.ndarray  # 8 x (bidders + 64): floats for auctions and percentiles
-    ranking: np.ndarray  # 6 x (bidders + lots): integers for the same
+    ranking: np.ndarray  # 6 x (bidders + lots): integers for the same, lists of a round
     tape: np.recarray  # auctions of the last step; no rows in batch runs
 
 
