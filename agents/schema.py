@@ -51,11 +51,15 @@ class Table:
     def empty(self, rows: int) -> np.recarray:
         """Return ``rows`` records, every column at its default."""
         # np.recarray of a plain allocation: rules read and write columns as attributes of a row.
-        table = np.zeros(rows, self.dtype).view(np.recarray)
+        table = self.blank(rows)
         for c in self.columns:
             if c.default:
                 table[c.name] = c.default
         return table
+
+    def blank(self, rows: int) -> np.recarray:
+        """Return ``rows`` records of zeros, for a table whose rows are written whole: unused ones cost no memory."""
+        return np.zeros(rows, self.dtype).view(np.recarray)
 
     def frame(self, rows: np.ndarray, *, labels: bool = True) -> pd.DataFrame:
         """Return the rows as a DataFrame, enumerated columns as categories when ``labels``."""

@@ -68,12 +68,10 @@ def lay_out_fleet(world: World, scenario: Scenario, rng: np.random.Generator) ->
     lots.contract_price = scenario.rental.rent * scenario.rental.contract_discount
     lots.contract_end = 1 + np.floor(u[:, 1] * scenario.rental.contract_term)
     lots.loan = lots.preceding = lots.following = -1
-    for k in range(n):
-        head = world.first_lot[lots.owner[k]]
-        lots.following[k] = head
-        if head >= 0:
-            lots.preceding[head] = k
-        world.first_lot[lots.owner[k]] = k
+    # Rows stand by owner; an owner's list begins with its last.
+    next_too = np.flatnonzero(owner[1:] == owner[:-1])
+    lots.following[next_too + 1], lots.preceding[next_too] = next_too, next_too + 1
+    world.first_lot[lots.owner] = np.arange(n)
     power = units * world.chips.power[chip]
     np.add.at(world.operators.used_power, owner, power)
     liquid = power * world.chips.liquid[chip]
@@ -111,9 +109,8 @@ def _lend_opening(world: World, scenario: Scenario, owner: np.ndarray, chip: np.
     world.lots.loan[:n] = np.where(pledged, np.arange(n), -1)
     loans.status[~pledged] = FREE
     # Rows without a loan go back to the free list, ahead of the unused ones.
-    free = [*np.flatnonzero(~pledged).tolist(), n]
-    for row, after in zip(free[:-1], free[1:], strict=True):
-        loans.following[row] = after
+    free = np.append(np.flatnonzero(~pledged), n)
+    loans.following[free[:-1]] = free[1:]
     booked = np.bincount(lender, principal, len(world.lenders))
     world.lenders.book[:] += booked
     world.lenders.cash[:] -= booked
