@@ -191,6 +191,7 @@ CLOCK = Table(
         f("shock_usd", "USD", "what that sale fell short of the opening appraisal"),
         f("insured", "USD", "paid by residual-value insurance since the start"),
         i("tape", "row", "rows of the tape used"),
+        i("listed", "round", "1 + the round for which lenders' claims were listed last (month*1000+round), 0 never"),
         i("last_failure", "event", "last failure of a lender this month, -1 none", -1),
     ),
 )

@@ -61,6 +61,10 @@ class Table:
     def _defaults(self) -> tuple[tuple[str, float], ...]:
         return tuple((c.name, c.default) for c in self.columns if c.default)
 
+    def blank(self, rows: int) -> np.recarray:
+        """Return ``rows`` records of zeros, for a table whose rows are written whole: unused ones cost no memory."""
+        return np.zeros(rows, self.dtype).view(np.recarray)
+
     def frame(self, rows: np.ndarray, *, labels: bool = True) -> pd.DataFrame:
         """Return the rows as a DataFrame, enumerated columns as categories when ``labels``."""
         import pandas as pd  # here, because the command line prints tables of columns without it

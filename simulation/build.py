@@ -68,18 +68,11 @@ def lay_out_fleet(world: World, scenario: Scenario, rng: np.random.Generator) ->
     lots.contracted = op.contract_share
     lots.contract_price = scenario.rental.rent * scenario.rental.contract_discount
     lots.contract_end = 1 + np.floor(u[:, 1] * scenario.rental.contract_term)
-    lots.loan = -1
-    # Plain lists: attributes of a record array are slow to read one by one.
-    owners, heads = lots.owner.tolist(), {}
-    following, preceding = [-1] * n, [-1] * n
-    for k, node in enumerate(owners):
-        head = heads.get(node, -1)
-        following[k] = head
-        if head >= 0:
-            preceding[head] = k
-        heads[node] = k
-    lots.following, lots.preceding = following, preceding
-    world.first_lot[list(heads)] = list(heads.values())
+    lots.loan = lots.preceding = lots.following = -1
+    # Rows stand by owner; an owner's list begins with its last.
+    next_too = np.flatnonzero(owner[1:] == owner[:-1])
+    lots.following[next_too + 1], lots.preceding[next_too] = next_too, next_too + 1
+    world.first_lot[lots.owner] = np.arange(n)
     power = units * world.chips.power[chip]
     np.add.at(world.operators.used_power, owner, power)
     liquid = power * world.chips.liquid[chip]
@@ -117,7 +110,7 @@ def _lend_opening(world: World, scenario: Scenario, owner: np.ndarray, chip: np.
     world.lots.loan[:n] = np.where(pledged, np.arange(n), -1)
     loans.status[~pledged] = FREE
     # Rows without a loan go back to the free list, ahead of the unused ones.
-    free = [*np.flatnonzero(~pledged).tolist(), n]
+    free = np.append(np.flatnonzero(~pledged), n)
     loans.following[free[:-1]] = free[1:]
     booked = np.bincount(lender, principal, len(world.lenders))
     world.lenders.book[:] += booked

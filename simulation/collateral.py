@@ -133,12 +133,14 @@ def watch_covenants(w, clock):
         loan = w.loans[k]
         if loan.kind != EQUIPMENT or (loan.status != PERFORMING and loan.status != CALLED):
             continue
+        least = max(1.0, terms.credit_call_minimum * loan.principal)
+        breach = loan.principal > loan.covenant_ltv * loan.collateral + least
+        if loan.status == PERFORMING and not breach:
+            continue
         op = w.operators[loan.borrower]
         if op.status == GONE or op.failing > 0:
             continue
-        least = max(1.0, terms.credit_call_minimum * loan.principal)
-        breach = loan.principal > loan.covenant_ltv * loan.collateral + least
-        if loan.status == PERFORMING and breach:
+        if loan.status == PERFORMING:
             call_margin(w, k, loan, clock)
         elif loan.status == CALLED and loan.call_turn < now:
             if breach:

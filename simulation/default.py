@@ -129,19 +129,19 @@ def cancel_orders(w, clock):
 @rule
 def carry_out_defaults(w, clock):
     """All defaults of this round at once: declaration, acceleration, seizure; return how many."""
+    declared = w.ranking[0]
     n = 0
     for o in range(len(w.operators)):
         op = w.operators[o]
         if op.failing > 0 and op.status != GONE:
             declare(w, clock, o, op)
+            declared[n] = o
             n += 1
     if n == 0:
         return 0
     accelerate(w, clock)
-    for o in range(len(w.operators)):
-        op = w.operators[o]
-        if op.status == GONE and op.default_month == clock.month and op.last_event >= 0 and w.events[op.last_event].turn == clock.turn:
-            seize(w, clock, len(w.lenders) + o, op)
+    for i in range(n):
+        seize(w, clock, len(w.lenders) + declared[i], w.operators[declared[i]])
     cancel_orders(w, clock)
     return n
 

@@ -28,6 +28,9 @@ from agents.lenders import ACTIVE, FAILED, ILLIQUID, OUTSIDE, note_loss, wants_o
 from agents.rule import rule
 from simulation.clearing import clear_payments
 
+# Rows of the ranking array: loans by lender and lines by creditor (see list_claims); row 0 lists the failing.
+_LOANS_OF, _LOAN, _LINES_OF, _LINE = range(1, 5)
+
 
 @rule
 def loan_allowance(loan, lender, terms):
@@ -189,15 +192,46 @@ def run_deposits(w, clock, kind_failed, kind_count):
             clock.news += 1
         paid = min(leaving, lender.cash)
         if paid < leaving:
-            for line in w.lines:
-                if line.creditor == j:
-                    line.open = 0
+            list_claims(w, clock)
+            for m in range(w.ranking[_LINES_OF, j], w.ranking[_LINES_OF, j + 1]):
+                w.lines[w.ranking[_LINE, m]].open = 0
             paid += raise_cash(w, clock, j, lender, leaving - paid)
         paid = min(leaving, paid)
         pay_out_deposits(lender, paid, w.book)
         if leaving - paid > 1.0:
             lender.status = ILLIQUID
             lender.call_due += leaving - paid
+
+
+@rule
+def group_rows(keys, n, n_groups, ptr, rows):
+    """Group the first ``n`` rows of a table by their key: rows[ptr[g]:ptr[g + 1]] are those of group g, in order."""
+    for g in range(n_groups + 1):
+        ptr[g] = 0
+    for k in range(n):
+        ptr[keys[k] + 1] += 1
+    for g in range(n_groups):
+        ptr[g + 1] += ptr[g]
+    # Each group fills from its start, which thereby moves to its end: to the start of the next.
+    for k in range(n):
+        rows[ptr[keys[k]]] = k
+        ptr[keys[k]] += 1
+    for g in range(n_groups, 0, -1):
+        ptr[g] = ptr[g - 1]
+    ptr[0] = 0
+
+
+@rule
+def list_claims(w, clock):
+    """List, once a round and only when somebody asks, the loans of each lender and the lines that it provides.
+
+    In the rest of the round rows leave a lender (for the outside investors, who never sell) but none joins it.
+    """
+    now = 1 + clock.month * 1000 + clock.turn
+    if clock.listed != now:
+        clock.listed = now
+        group_rows(w.loans.lender, clock.used_loans, len(w.lenders), w.ranking[_LOANS_OF], w.ranking[_LOAN])
+        group_rows(w.lines.creditor, len(w.lines), len(w.lenders), w.ranking[_LINES_OF], w.ranking[_LINE])
 
 
 @rule
@@ -218,8 +252,9 @@ def raise_cash(w, clock, j, lender, need):
     terms = w.terms[0]
     outside = len(w.lenders) - 1
     raised = 0.0
-    for k in range(clock.used_loans):
-        loan = w.loans[k]
+    list_claims(w, clock)
+    for m in range(w.ranking[_LOANS_OF, j], w.ranking[_LOANS_OF, j + 1]):
+        loan = w.loans[w.ranking[_LOAN, m]]
         if loan.lender != j or loan.status != PERFORMING or loan.kind == CONVERTIBLE:
             continue
         if raised >= need:
@@ -308,8 +343,9 @@ def sell_estate(w, clock, j, outside):
     lender = w.lenders[j]
     buyer = w.lenders[outside]
     price = 0.0
-    for k in range(clock.used_loans):
-        loan = w.loans[k]
+    list_claims(w, clock)
+    for m in range(w.ranking[_LOANS_OF, j], w.ranking[_LOANS_OF, j + 1]):
+        loan = w.loans[w.ranking[_LOAN, m]]
         if loan.lender == j and loan.status != FREE:
             fair = loan.principal - loan_allowance(loan, lender, terms)
             if loan.status == DEFAULTED:
@@ -333,7 +369,8 @@ def sell_estate(w, clock, j, outside):
         buyer.seized_units += lot.units
         k = after
     lender.seized_units = 0.0
-    for line in w.lines:
+    for m in range(w.ranking[_LINES_OF, j], w.ranking[_LINES_OF, j + 1]):
+        line = w.lines[w.ranking[_LINE, m]]
         if line.creditor == j:
             line.open = 0
             if w.lenders[line.debtor].status != FAILED:
@@ -341,8 +378,8 @@ def sell_estate(w, clock, j, outside):
                 price += line.drawn
                 lender.lent_lines -= line.drawn
                 buyer.lent_lines += line.drawn
-        if line.debtor == j:
-            line.open = 0
+    for m in range(w.line_ptr[j], w.line_ptr[j + 1]):
+        w.lines[m].open = 0
     lender.cash += price
     lender.allowance = 0.0
     lender.book = 0.0

@@ -44,7 +44,7 @@ from simulation.tape import ASK, AUCTION, BID, NO_MONEY, NO_POWER, NO_VALUE, NOT
 NETWORK, EXCHANGE, INVERSE_DEMAND = 0, 1, 2
 # Rows of the scratch arrays.
 _LIMIT, _CAP, _MONEY, _BID_FILL, _RESERVE, _UNITS, _ASK_FILL, _HOPS = range(8)
-_BID_ORDER, _ASK_ORDER, _SPARE, _BIDDER, _LOT = range(5)
+_BID_ORDER, _ASK_ORDER, _SPARE, _BIDDER, _LOT, _OFFER = range(6)
 _DUST = 1e-6
 
 
@@ -193,19 +193,33 @@ def collect_bids(w, clock, terms, g, seller, months):
 
 
 @rule
-def add_asks(w, clock, seller, g, n):
-    """Append the seller's lots of generation ``g`` that are for sale; return (asks, months of search)."""
-    months = 0
+def list_offers(w, seller, n):
+    """Append the seller's lots that are for sale to the list of offers; return the number of offers."""
     k = w.first_lot[seller]
     while k >= 0:
         lot = w.lots[k]
-        if lot.offered > 0.0 and lot.chip == g:
+        if lot.offered > 0.0:
+            w.ranking[_OFFER, n] = k
+            n += 1
+        k = lot.following
+    return n
+
+
+@rule
+def collect_asks(w, clock, g, n_offers):
+    """Collect the offers of generation ``g``; return (asks, months of search)."""
+    n = 0
+    months = 0
+    for j in range(n_offers):
+        k = w.ranking[_OFFER, j]
+        lot = w.lots[k]
+        # Auctions of other generations before this one leave these lots alone.
+        if lot.chip == g and lot.offered > 0.0:
             w.scratch[_RESERVE, n] = max(lot.reserve, w.chips[g].scrap)
             w.scratch[_UNITS, n] = lot.offered
             w.ranking[_LOT, n] = k
             months = max(months, clock.month - lot.asked)
             n += 1
-        k = lot.following
     return n, months
 
 
@@ -559,8 +573,11 @@ def offer_forced(w, clock):
             price_seized(w, clock, seller, w.lenders[seller])
         elif w.operators[seller - n_l].selling == 0:
             continue
+        n_offers = list_offers(w, seller, 0)
+        if n_offers == 0:
+            continue
         for g in range(len(w.chips)):
-            n_asks, months = add_asks(w, clock, seller, g, 0)
+            n_asks, months = collect_asks(w, clock, g, n_offers)
             if n_asks > 0:
                 hold_auction(w, clock, terms, g, seller, n_asks, months, True)
 
@@ -570,16 +587,17 @@ def exchange_forced(w, clock):
     """The same on a central exchange: one auction a generation for all sellers and all bidders."""
     terms = w.terms[0]
     n_l = len(w.lenders)
+    n_offers = 0
+    for seller in range(n_l + len(w.operators)):
+        if w.first_lot[seller] < 0:
+            continue
+        if seller < n_l:
+            price_seized(w, clock, seller, w.lenders[seller])
+        elif w.operators[seller - n_l].selling == 0:
+            continue
+        n_offers = list_offers(w, seller, n_offers)
     for g in range(len(w.chips)):
-        n_asks = 0
-        for seller in range(n_l + len(w.operators)):
-            if w.first_lot[seller] < 0:
-                continue
-            if seller < n_l:
-                price_seized(w, clock, seller, w.lenders[seller])
-            elif w.operators[seller - n_l].selling == 0:
-                continue
-            n_asks, _months = add_asks(w, clock, seller, g, n_asks)
+        n_asks, _months = collect_asks(w, clock, g, n_offers)
         if n_asks > 0:
             hold_auction(w, clock, terms, g, -1, n_asks, 0, True)
 
@@ -608,8 +626,9 @@ def offer_voluntary(w, clock, node):
             lot.reason = S_DEALER if dealer else S_CHURN
             lot.asked = clock.month
         k = lot.following
+    n_offers = list_offers(w, node, 0)
     for g in range(len(w.chips)):
-        n_asks, months = add_asks(w, clock, node, g, 0)
+        n_asks, months = collect_asks(w, clock, g, n_offers)
         if n_asks > 0:
             hold_auction(w, clock, terms, g, -1 if terms.market_venue == EXCHANGE else node, n_asks, months, False)
     k = w.first_lot[node]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from agents.contracts import open_lot
 from agents.ledger import C_IMPOSED, E_SHOCK, S_IMPOSED, log_event
-from agents.rule import entry, rule
+from agents.rule import borrow, entry, rule
 from simulation.closing import close_month
 from simulation.collateral import revalue, watch_coins, watch_covenants
 from simulation.credit import fund_lenders, order_month
@@ -110,6 +110,7 @@ def advance(w, stop):
 
     Stops at once when an identity is violated; ``clock.fault`` then names it.
     """
+    w = borrow(w)
     clock = w.clock[0]
     while clock.month < len(w.panel) and clock.fault == 0:
         phase = clock.phase

@@ -37,25 +37,47 @@ def _weights(form: str, size: np.ndarray, rng: np.random.Generator) -> np.ndarra
     return np.ones(n)
 
 
-def _choose(rng: np.random.Generator, weights: np.ndarray, rows: int, degree: int, varies: bool) -> list[np.ndarray]:
-    """Return for each row the distinct nodes it is tied to; ``varies`` draws the number of ties (Erdős-Rényi)."""
+#: Ties in compressed rows: row r is tied to nodes[ptr[r]:ptr[r + 1]].
+Ties = tuple[np.ndarray, np.ndarray]
+
+
+@entry
+def take_distinct(draws, wanted, ptr, nodes, seen):
+    """Write each row's first ``wanted`` distinct draws; where the draws do not suffice, the nodes left over in order."""
+    write = 0
+    for row in range(len(wanted)):
+        ptr[row] = write
+        full = write + wanted[row]
+        for j in draws[row]:
+            if write < full and seen[j] != row:
+                seen[j] = row
+                nodes[write] = j
+                write += 1
+        for j in range(len(seen)):
+            if write == full:
+                break
+            if seen[j] != row:
+                nodes[write] = j
+                write += 1
+    ptr[len(wanted)] = write
+
+
+def _choose(rng: np.random.Generator, weights: np.ndarray, rows: int, degree: int, varies: bool) -> Ties:
+    """Return the distinct nodes that each row is tied to; ``varies`` draws the number of ties (Erdős-Rényi)."""
     n = len(weights)
+    ptr = np.zeros(rows + 1, np.int64)
     if n == 0 or degree == 0:
-        return [np.zeros(0, np.int64)] * rows
+        return ptr, np.zeros(0, np.int64)
     edges = np.cumsum(weights) / weights.sum()
     most = min(n, degree)
     draws = np.minimum(np.searchsorted(edges, rng.random((rows, 4 * degree + 8))), n - 1)
     wanted = rng.binomial(n, min(1.0, degree / n), rows).clip(1, min(n, 3 * degree)) if varies else np.full(rows, most)
-    chosen = []
-    for row, k in zip(draws, wanted, strict=True):
-        distinct = list(dict.fromkeys(row.tolist()))
-        if len(distinct) < k:
-            distinct += [j for j in range(n) if j not in distinct]
-        chosen.append(np.array(distinct[:k], np.int64))
-    return chosen
+    nodes = np.zeros(wanted.sum(), np.int64)
+    take_distinct(draws, wanted, ptr, nodes, np.full(n, -1, np.int64))
+    return ptr, nodes
 
 
-def _rows(chosen: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _rows(chosen: list[np.ndarray]) -> Ties:
     ptr = np.concatenate(([0], np.cumsum([len(c) for c in chosen]))).astype(np.int64)
     return ptr, np.concatenate(chosen).astype(np.int64) if chosen else np.zeros(0, np.int64)
 
@@ -107,8 +129,33 @@ def _edges(path: str, parameter: str, names: tuple[str, str], sizes: tuple[int, 
     return edges.astype(np.int64)
 
 
-def _group(edges: np.ndarray, rows: int) -> list[np.ndarray]:
-    return [np.unique(edges[edges[:, 0] == row, 1]) for row in range(rows)]
+def _group(edges: np.ndarray, rows: int) -> Ties:
+    return _rows([np.unique(edges[edges[:, 0] == row, 1]) for row in range(rows)])
+
+
+def _draw_contacts(rng: np.random.Generator, bought: Ties, peers: Ties, banks: Ties, sizes: tuple[int, int, int], peer_degree: int) -> Ties:
+    """Return the direct contacts of every node, in random order: buyers and peers, itself left out.
+
+    A lender's peers are its own borrowers first: the best users, short of cash at the same moment.
+    """
+    n_l, n_o, n_b = sizes
+    borrowers = n_l + np.repeat(np.arange(n_o), np.diff(banks[0]))[np.argsort(banks[1], kind="stable")]
+    first = np.searchsorted(np.sort(banks[1]), np.arange(n_l + 1))
+    direct = []
+    for node in range(n_l):
+        own = rng.permutation(borrowers[first[node] : first[node + 1]])[:peer_degree]
+        direct.append(rng.permutation(np.concatenate([n_l + n_o + bought[1][bought[0][node] : bought[0][node + 1]], own])))
+    ptr, flat = _rows(direct)
+    # The other nodes: each row's buyers, then its peers, as one stable sort by node puts them.
+    node = np.concatenate([np.repeat(np.arange(n_l + n_o + n_b), np.diff(ties[0])) for ties in (bought, peers)])
+    contact = np.concatenate([n_l + n_o + bought[1], n_l + peers[1]])
+    kept = np.flatnonzero((node >= n_l) & (node != contact))
+    kept = kept[np.argsort(node[kept], kind="stable")]
+    rest = contact[kept]
+    ends = np.searchsorted(node[kept], np.arange(n_l, n_l + n_o + n_b), "right")
+    for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
+        rng.shuffle(rest[start:end])
+    return np.concatenate([ptr, len(flat) + ends]), np.concatenate([flat, rest])
 
 
 def build_networks(scenario: Scenario, lenders: np.recarray, n_operators: int, n_buyers: int, seed: int, replication: int) -> Nets:
@@ -137,30 +184,20 @@ def _draw(net, links, kinds, size, wholesale, n_o, n_b, seed, replication) -> Ne
         lines = _edges(net.funding_file, "networks.funding_file", ("creditor", "debtor"), (n_l - 1, n_l - 1))
     else:
         ties = _choose(rng, _weights(net.funding, size[creditors], rng), len(debtors), net.funding_degree, net.funding == "erdos_renyi")
-        lines = np.array([(creditors[c], d) for d, t in zip(debtors, ties, strict=True) for c in t], np.int64).reshape(-1, 2)
+        lines = np.stack([creditors[ties[1]], np.repeat(debtors, np.diff(ties[0]))], axis=1)
     rng = stream(seed, replication, "contacts")
     nodes = n_l + n_o + n_b
-    random_banks = [np.array([], np.int64)] * n_l
-    for o, known in enumerate(banks):
-        for j in known:
-            random_banks[j] = np.append(random_banks[j], n_l + o)
     if net.contacts_file:
-        direct = _group(_edges(net.contacts_file, "networks.contacts_file", ("seller", "buyer"), (nodes, nodes)), nodes)
+        ptr, flat = _group(_edges(net.contacts_file, "networks.contacts_file", ("seller", "buyer"), (nodes, nodes)), nodes)
     else:
         form = net.contacts
         bought = _choose(rng, _weights(form, np.ones(n_b - 1) + rng.random(n_b - 1), rng), nodes, net.contact_degree, form == "erdos_renyi")
         peers = _choose(rng, np.ones(n_o), nodes, net.peer_degree, False)
-        direct = []
-        for node in range(nodes):
-            # A lender's peers are its own borrowers first: the best users, short of cash at the same moment.
-            own = rng.permutation(random_banks[node])[: net.peer_degree] if node < n_l else n_l + peers[node]
-            ties = np.concatenate([n_l + n_o + bought[node], own])
-            direct.append(rng.permutation(ties[ties != node]))
-    ptr, flat = _rows(direct)
+        ptr, flat = _draw_contacts(rng, bought, peers, banks, (n_l, n_o, n_b), net.peer_degree)
     out_ptr = np.zeros(nodes + 1, np.int64)
     out, hops = np.zeros((2, nodes * net.contact_limit), np.int64)
     written = widen_contacts(ptr, flat, net.contact_limit, out_ptr, out, hops, np.full(nodes, -1, np.int64))
-    return Nets(*_rows(banks), lines, out_ptr, out[:written].copy(), hops[:written].copy())
+    return Nets(*banks, lines, out_ptr, out[:written].copy(), hops[:written].copy())
 
 
 def line_table(scenario: Scenario, lenders: np.recarray, lines: np.ndarray) -> np.recarray:

@@ -47,7 +47,7 @@ class World(NamedTuple):
     value: np.ndarray  # bidders x G: value in use this month, USD/GPU
     bid: np.ndarray  # bidders x G: bid this month, USD/GPU
     scratch: np.ndarray  # 8 x (bidders + 64): floats for auctions and percentiles
-    ranking: np.ndarray  # 6 x (bidders + lots): integers for the same
+    ranking: np.ndarray  # 6 x (bidders + lots): integers for the same, lists of a round
     tape: np.recarray  # auctions of the last step; no rows in batch runs
 
 
@@ -96,7 +96,7 @@ def allocate(
     if reuse is not None and len(reuse.first_lot) == nodes and all(len(getattr(reuse, k)) == n for k, n in sizes.items()):
         made = _cleared(reuse)
     else:
-        made = {name: table.empty(sizes[name]) for name, table in _TABLES.items()}
+        made = {name: table.blank(sizes[name]) if name in _LOGS else table.empty(sizes[name]) for name, table in _TABLES.items()}
         for name in ("loans", "lots", "orders"):
             _chain(made[name])
         made |= {
@@ -133,6 +133,10 @@ _TABLES = {
 }  # fmt: skip
 
 
+#: Their rows are written whole: as new they are zeros, and unused ones cost no memory.
+_LOGS = ("events", "trades")
+
+
 def _cleared(world: World) -> dict[str, np.ndarray]:
     """Return the large arrays of a world that is not needed any more, as new: only used rows are cleared."""
     clock = world.clock[0]
@@ -156,7 +160,7 @@ def clear_rows(rows: np.recarray, table: Table, first: int, last: int) -> None:
     """Bring rows back to what they were before their first use; rows of contracts join the free list again."""
     if last <= first:
         return
-    rows[first:last] = table.empty(1)
+    rows[first:last] = table.blank(1) if table.name in _LOGS else table.empty(1)
     if table.name in ("loans", "lots", "orders"):
         rows["following"][first:last] = np.arange(first + 1, last + 1)
         if last == len(rows):

@@ -29,6 +29,7 @@ def checkpoint(world: World) -> Checkpoint:
 def restore(world: World, saved: Checkpoint) -> None:
     """Bring a world back to a checkpoint, in place: tables that others look at stay the same objects."""
     used_now = {name: int(world.clock[0][f"used_{name}"]) for name in _CONTRACTS}
+    logged = int(world.clock[0].events), int(world.clock[0].trades)
     for name in _STATE:
         getattr(world, name)[:] = saved[name]
     for name, table in _CONTRACTS.items():
@@ -36,8 +37,8 @@ def restore(world: World, saved: Checkpoint) -> None:
         rows[:kept] = saved[name]
         clear_rows(rows, table, kept, used_now[name])
     clock = world.clock[0]
-    world.events[clock.events :][:] = ledger.EVENT.empty(1)
-    world.trades[clock.trades :][:] = ledger.TRADE.empty(1)
+    world.events[clock.events : logged[0]] = ledger.EVENT.blank(1)
+    world.trades[clock.trades : logged[1]] = ledger.TRADE.blank(1)
     world.flows[clock.month :] = 0.0
     months = len(world.panel)
     for name, table in _PANELS.items():
