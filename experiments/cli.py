@@ -216,6 +216,7 @@ def sweep(
     config: Config,
     out: Annotated[Path | None, typer.Option(help="results folder or fsspec URL", show_default="results/CONFIG")] = None,
     set_: Set = None,
+    scale: Annotated[int, typer.Option(min=1, help="multiply the replications: the paper version of a study")] = 1,
     workers: Annotated[int | None, typer.Option(min=1, help="threads", show_default="all cores")] = None,
     processes: Annotated[int, typer.Option(min=0, help="processes instead of threads")] = 0,
     dask: Annotated[str, typer.Option(help="address of a dask scheduler; 'local' starts a cluster here")] = "",
@@ -230,6 +231,8 @@ def sweep(
     # A path may be a URL, whose slashes pathlib would fold.
     place = str(out).replace(":/", "://", 1) if out and ":/" in str(out) and "://" not in str(out) else str(out or Path("results", config.stem))
     study = read_study(config, set_ or [])
+    if scale > 1:
+        study = read_study(config, [*(set_ or []), f"replications={scale * study.plan.replications}"])
     _engine(console)
     from experiments import sweep as engine
 
@@ -256,7 +259,14 @@ def sweep(
 
 def _sweep_with_bar(engine: Any, study: Any, place: str, workers: int | None, processes: int, dask: str, fail_fast: bool, console: Console) -> Any:
     """Run the sweep with a bar of progress, time left and counts."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:

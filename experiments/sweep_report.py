@@ -188,8 +188,9 @@ def indices(found: Sweep, study: Any, measure: str) -> pd.DataFrame:
         result = sobol.analyze(given, outcome, calc_second_order=False, seed=seed)
         columns = {name: result[name] for name in ("S1", "S1_conf", "ST", "ST_conf")}
     else:
-        from experiments.study import unit_sample
         from SALib.analyze import morris
+
+        from experiments.study import unit_sample
 
         result = morris.analyze(given, unit_sample(study.plan.sweep, study.axes), outcome, num_levels=study.plan.sweep.levels, seed=seed)
         columns = {name: np.asarray(result[name]) for name in ("mu_star", "mu_star_conf", "mu", "sigma")}
