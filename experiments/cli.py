@@ -305,6 +305,20 @@ def _duration(seconds: float) -> str:
 
 
 @app.command()
+def claims(
+    runs: Annotated[int, typer.Option(min=10, help="runs an arm")] = 100,
+    scale: Annotated[int, typer.Option(min=1, help="multiply the runs: the paper version")] = 1,
+    out: Annotated[Path, typer.Option(help="folder of claims.md and its figures")] = Path("results/claims"),
+) -> None:
+    """Test every claim of the article: a paired experiment, a figure and a verdict each."""
+    console = _console(stderr=True)
+    _engine(console)
+    from experiments.claims import write_claims
+
+    print(write_claims(out, runs * scale, shlex.join(["firesale", *_arguments]), say=lambda text: console.print(text, highlight=False, markup=False, soft_wrap=True)))
+
+
+@app.command()
 def report(folder: Annotated[str, typer.Argument(metavar="DIR", help="results folder of a sweep")]) -> None:
     """Write the report of a sweep again, from what is stored."""
     from experiments.sweep_report import write_sweep_report

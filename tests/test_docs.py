@@ -66,7 +66,7 @@ def test_every_data_file_is_described():
     assert [file.name for file in DATA.glob("*.csv") if f"`{file.name}`" not in text] == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/odd.md", "docs/teaching.md", "docs/calibration.md", "configs/data/README.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/odd.md", "docs/teaching.md", "docs/sweeps.md", "docs/calibration.md", "configs/data/README.md"])
 def test_links_lead_somewhere(name):
     file = ROOT / name
     targets = re.findall(r"\]\(([^)#:]+)\)", file.read_text(encoding="utf-8"))
