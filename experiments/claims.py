@@ -149,10 +149,10 @@ CLAIMS = (
         holds="What the bids would pay is far below the books, for the largest borrower alone.", fails="Books and bids agree.",
     ),
     Claim(
-        "block", "Ten thousand seized H100s find no buyers.",
+        "block", "Ten thousand seized H100s meet a market without depth.",
         "How far does a block of 10,000 H100s, sold in the thirtieth month, press the price below what it would have been?",
         "fall of the price", "%", {"without": {}, "with": {}}, lambda arms: 100.0 * (1.0 - arms["with"] / arms["without"]), 1.0, _price_gap, {"with": 10_000.0}, least=2.0,
-        holds="They find buyers, but at a price far below; it comes back within months.", fails="The market takes them without a lasting mark on the price.",
+        holds="The market takes them only at a price far below.", fails="The market takes them without a lasting mark on the price.",
     ),
     Claim(
         "repo", "Lenders' repo vanishes when marks become uncertain.",
@@ -176,10 +176,10 @@ CLAIMS = (
         holds="New generations take value from the old ones, through the rent.", fails="New generations do not lower the value of the old ones: demand keeps up.",
     ),
     Claim(
-        "lender_of_last_resort", "Without a buyer of last resort the tail is longer.",
+        "lender_of_last_resort", "Without a buyer of last resort losses are larger.",
         "How much lower are losses with a backstop of $10bn?",
         "credit losses", "$bn", {"none": {}, "$10bn": {"policy.backstop.capacity": 1.0e10}}, _less("none", "$10bn"), 1e-9, _summary("losses"), least=0.05,
-        holds="The backstop cuts losses.", fails="The backstop does not cut losses.",
+        holds="The backstop cuts losses. How large it must be: configs/sweeps/backstop.yaml.", fails="The backstop does not cut losses.",
     ),
     Claim(
         "lead", "Credit turns before technology.",
