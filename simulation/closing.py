@@ -77,12 +77,7 @@ def mark_books(w, clock):
 
 @rule
 def check_units(w, clock, units):
-    """Check that every GPU has one owner: units = initial + added - scrapped, by generation."""
-    for g in range(len(w.chips)):
-        units[g] = 0.0
-    for k in range(clock.used_lots):
-        if w.lots[k].owner >= 0:
-            units[w.lots[k].chip] += w.lots[k].units
+    """Check that every GPU has one owner: ``units`` = initial + added - scrapped, by generation."""
     for g in range(len(w.chips)):
         chip = w.chips[g]
         gap = units[g] - (chip.initial + chip.added - chip.scrapped)

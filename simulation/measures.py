@@ -14,22 +14,25 @@ from simulation.closing import check_claims, check_flows, check_units
 from simulation.market import bid_limit, risk_premium
 
 _BINS = 256
+# Rows of the scratch array; _BOOK serves more than one purpose in turn.
+_MONEY, _BOOK, _LEFT, _WANTED, _LIFE, _UNITS, _PLEDGED, _LARGEST = range(8)
 N_LENDER_KINDS = 6
 N_BUYER_KINDS = 6
 
 
 @rule
-def write_bids(w, clock):
+def write_bids(w, clock, premium):
     """Write every bidder's present limit for every generation (USD/GPU, 0 none) to ``w.bid``."""
     terms = w.terms[0]
     n_o = len(w.operators)
     for g in range(len(w.chips)):
-        chip = w.chips[g]
-        premium = risk_premium(chip, terms)
-        for b in range(len(w.bid)):
+        premium[g] = risk_premium(w.chips[g], terms)
+    for b in range(len(w.bid)):
+        bids = b < len(w.bid) - 1 and (b >= n_o or can_bid(w.operators[b], terms))
+        for g in range(len(w.chips)):
             limit = 0.0
-            if chip.stock > 0.0 and b < len(w.bid) - 1 and (b >= n_o or can_bid(w.operators[b], terms)):
-                limit = max(0.0, bid_limit(w, clock, terms, b, g, premium))
+            if bids and w.chips[g].stock > 0.0:
+                limit = max(0.0, bid_limit(w, clock, terms, b, g, premium[g]))
             w.bid[b, g] = limit
 
 
@@ -58,25 +61,29 @@ def wanted_units(w, b, g, money, limit):
 
 
 @rule
-def walk_book(w, g, units, money, bins):
+def walk_book(w, g, units, money, bins, wanted, place):
     """Return what the book would pay (USD) for ``units`` of generation ``g``, and spend the bidders' ``money``.
 
     The most that the bids yield: each bid pays its limit, best first, until the units or the bids are used up.
     Limits are ranked in 256 classes between 0 and the best bid, so that the walk takes no sort; within a class
     bids share alike.
     """
+    if units <= 0.0:
+        return 0.0
     n = len(w.bid)
     best = 0.0
     for b in range(n):
         best = max(best, w.bid[b, g])
-    if best <= 0.0 or units <= 0.0:
+    if best <= 0.0:
         return 0.0
     for c in range(_BINS):
         bins[c] = 0.0
     for b in range(n):
         limit = w.bid[b, g]
         if limit > 0.0 and money[b] > 1.0:
-            bins[int((_BINS - 1) * (1.0 - limit / best))] += wanted_units(w, b, g, money[b], limit)
+            wanted[b] = wanted_units(w, b, g, money[b], limit)
+            place[b] = int((_BINS - 1) * (1.0 - limit / best))
+            bins[place[b]] += wanted[b]
     left = units
     for c in range(_BINS):
         share = 1.0 if bins[c] <= left else (left / bins[c] if bins[c] > 0.0 else 0.0)
@@ -86,28 +93,29 @@ def walk_book(w, g, units, money, bins):
     for b in range(n):
         limit = w.bid[b, g]
         if limit > 0.0 and money[b] > 1.0:
-            spent = bins[int((_BINS - 1) * (1.0 - limit / best))] * wanted_units(w, b, g, money[b], limit) * limit
+            spent = bins[place[b]] * wanted[b] * limit
             usd += spent
             money[b] -= spent
     return usd
 
 
 @rule
-def executable_value(w, units, money, bins):
+def executable_value(w, units, money):
     """Return what the present book would pay for ``units`` (by generation) sold at once, newest generation first (USD)."""
-    read_money(w, money)
+    left = w.scratch[_LEFT]
+    for b in range(len(w.bid)):
+        left[b] = money[b]
     usd = 0.0
     for g in range(len(w.chips) - 1, -1, -1):
-        usd += walk_book(w, g, units[g], money, bins)
+        usd += walk_book(w, g, units[g], left, w.scratch[_BOOK], w.scratch[_WANTED], w.ranking[0])
     return usd
 
 
 @rule
 def record_depth(w, clock, row, money):
-    """Write depth, discount and stock of each generation; return the depth in USD over all."""
+    """Write depth, discount and stock of each generation."""
     terms = w.terms[0]
     months_g = clock.month * len(w.chips)
-    read_money(w, money)
     total = 0.0
     forced_usd = 0.0
     gap_usd = 0.0
@@ -171,12 +179,8 @@ def record_depth(w, clock, row, money):
 
 
 @rule
-def record_loans(w, clock, row, life):
-    """Write debt by kind, booked values, covenant headroom and lives; return the largest borrower (operator).
-
-    Economic life ends when the rent has fallen to the cost of the best user, at its expected decline.
-    """
-    month = clock.month
+def measure_lives(w, clock, life):
+    """Write the economic life of each generation (months): until the rent has fallen to the cost of the best user."""
     terms = w.terms[0]
     d = believed_decline(
         terms.marks_reference_decline, terms.marks_reference_weight, clock.trend, terms.marks_decline_floor, terms.marks_decline_cap
@@ -187,8 +191,13 @@ def record_loans(w, clock, row, life):
         life[g] = economic_life(
             rent, terms.marks_reference_hosting * chip.power, d, terms.marks_reference_hurdle, terms.marks_asset_life, chip.scrap
         )
+
+
+@rule
+def record_loans(w, clock, row):
+    """Write debt by kind, booked values, covenant headroom and life of debt; return the largest borrower (operator)
+    and the performing secured debt (USD)."""
     life_usd = 0.0
-    asset_usd = 0.0
     performing = 0.0
     for k in range(clock.used_loans):
         loan = w.loans[k]
@@ -217,12 +226,6 @@ def record_loans(w, clock, row, life):
         row.headroom_thin /= performing
         row.dscr_below_one /= performing
         row.debt_life = life_usd / performing
-        for k in range(clock.used_lots):
-            lot = w.lots[k]
-            if lot.loan >= 0 and lot.seized < 0:
-                asset_usd += lot.units * w.chips[lot.chip].appraisal * min(life[lot.chip], terms.marks_asset_life - month + lot.vintage)
-                row.asset_life += lot.units * w.chips[lot.chip].appraisal
-        row.asset_life = asset_usd / row.asset_life if row.asset_life > 0.0 else 0.0
     largest = 0
     for o in range(len(w.operators)):
         op = w.operators[o]
@@ -232,42 +235,65 @@ def record_loans(w, clock, row, life):
 
 
 @rule
-def pledged_units(w, clock, borrower, units):
-    """Sum pledged units by generation (GPU), of one borrower or of all (-1); return its booked value and debt (USD)."""
+def record_lots(w, clock, row, largest, debt):
+    """Sum units by generation: all, pledged, pledged by the largest borrower (GPU); write the life of collateral,
+    operators' contracts and buyers' hardware. One pass, because the table is the largest."""
+    n_l = len(w.lenders)
+    n_lo = n_l + len(w.operators)
+    base = clock.month * (N_LENDER_KINDS + 2 + N_BUYER_KINDS) + N_LENDER_KINDS + 2
+    oldest = w.terms[0].marks_asset_life - clock.month
+    measure_lives(w, clock, w.scratch[_LIFE])
     for g in range(len(w.chips)):
-        units[g] = 0.0
+        w.scratch[_UNITS, g] = 0.0
+        w.scratch[_PLEDGED, g] = 0.0
+        w.scratch[_LARGEST, g] = 0.0
+    asset_usd = 0.0
+    life_usd = 0.0
+    perf = 0.0
     for k in range(clock.used_lots):
         lot = w.lots[k]
-        if lot.owner >= 0 and lot.loan >= 0 and lot.seized < 0:
-            if borrower < 0 or w.loans[lot.loan].borrower == borrower:
-                units[lot.chip] += lot.units
+        if lot.owner < 0:
+            continue
+        chip = w.chips[lot.chip]
+        w.scratch[_UNITS, lot.chip] += lot.units
+        if lot.loan >= 0 and lot.seized < 0:
+            w.scratch[_PLEDGED, lot.chip] += lot.units
+            if w.loans[lot.loan].borrower == largest:
+                w.scratch[_LARGEST, lot.chip] += lot.units
+            life_usd += lot.units * chip.appraisal * min(w.scratch[_LIFE, lot.chip], oldest + lot.vintage)
+            asset_usd += lot.units * chip.appraisal
+        if lot.owner >= n_lo:
+            w.kind_panel[base + w.buyers[lot.owner - n_lo].kind].hardware += lot.units * chip.appraisal
+        elif lot.owner >= n_l:
+            size = lot.units * chip.performance
+            perf += size
+            row.contracted += size * lot.contracted
+    row.asset_life = life_usd / asset_usd if debt > 0.0 and asset_usd > 0.0 else 0.0
+    row.contracted = row.contracted / perf if perf > 0.0 else 0.0
+
+
+@rule
+def record_illusion(w, clock, row, largest, debt, money):
+    """Write booked against executable LTV: all collateral at once, and the largest borrower alone."""
+    row.executable_value = executable_value(w, w.scratch[_PLEDGED], money)
+    if debt > 0.0:
+        row.executable_ltv = debt / max(1.0, row.executable_value)
+        row.illusion = row.booked_value / max(1.0, row.executable_value)
     value = 0.0
     debt = 0.0
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.kind == EQUIPMENT and loan.status != FREE and loan.status != DEFAULTED and (borrower < 0 or loan.borrower == borrower):
+        if loan.borrower == largest and loan.kind == EQUIPMENT and loan.status != FREE and loan.status != DEFAULTED:
             value += loan.collateral
             debt += loan.principal
-    return value, debt
-
-
-@rule
-def record_illusion(w, clock, row, largest, units, money, bins):
-    """Write booked against executable LTV: all collateral at once, and the largest borrower alone."""
-    value, debt = pledged_units(w, clock, -1, units)
-    row.executable_value = executable_value(w, units, money, bins)
-    if debt > 0.0:
-        row.executable_ltv = debt / max(1.0, row.executable_value)
-        row.illusion = value / max(1.0, row.executable_value)
-    value, debt = pledged_units(w, clock, largest, units)
     if debt > 0.0 and value > 0.0:
         row.largest_booked_ltv = debt / value
-        row.largest_executable_ltv = debt / max(1.0, executable_value(w, units, money, bins))
+        row.largest_executable_ltv = debt / max(1.0, executable_value(w, w.scratch[_LARGEST], money))
 
 
 @rule
 def record_operators(w, clock, row, dscr, order, spare):
-    """Write the DSCR distribution, contracts and defaults of operators."""
+    """Write the DSCR distribution and the defaults of operators."""
     n = 0
     for op in w.operators:
         if op.status != GONE and op.debt > 1.0:
@@ -278,16 +304,7 @@ def record_operators(w, clock, row, dscr, order, spare):
         rank_down(dscr, order, n, spare)
         row.dscr_median = dscr[order[n // 2]]
         row.dscr_low = dscr[order[min(n - 1, (9 * n) // 10)]]
-    perf = 0.0
     n_l = len(w.lenders)
-    n_lo = n_l + len(w.operators)
-    for k in range(clock.used_lots):
-        lot = w.lots[k]
-        if lot.owner >= n_l and lot.owner < n_lo:
-            size = lot.units * w.chips[lot.chip].performance
-            perf += size
-            row.contracted += size * lot.contracted
-    row.contracted = row.contracted / perf if perf > 0.0 else 0.0
     for k in range(clock.open_events, clock.events):
         e = w.events[k]
         if e.kind == E_DEFAULT:
@@ -306,7 +323,7 @@ def record_operators(w, clock, row, dscr, order, spare):
 
 @rule
 def record_kinds(w, clock):
-    """Write balance sheets by kind of agent (USD)."""
+    """Write balance sheets by kind of agent (USD); buyers' hardware is there already."""
     base = clock.month * (N_LENDER_KINDS + 2 + N_BUYER_KINDS)
     for kind in range(N_LENDER_KINDS + 2 + N_BUYER_KINDS):
         w.kind_panel[base + kind].month = clock.month
@@ -326,16 +343,10 @@ def record_kinds(w, clock):
         out.hardware += op.gpu_value
         out.coins += op.btc * clock.btc + op.eth * clock.eth + op.rig_value
         out.debt += op.debt
-    n_lo = len(w.lenders) + len(w.operators)
     for buyer in w.buyers:
         out = w.kind_panel[base + N_LENDER_KINDS + 2 + buyer.kind]
         out.alive += 1 if buyer.kind != BACKSTOP or buyer.budget_cap > 0.0 else 0
         out.cash += buyer.budget
-    for k in range(clock.used_lots):
-        lot = w.lots[k]
-        if lot.owner >= n_lo:
-            buyer = w.buyers[lot.owner - n_lo]
-            w.kind_panel[base + N_LENDER_KINDS + 2 + buyer.kind].hardware += lot.units * w.chips[lot.chip].appraisal
     for kind in range(N_LENDER_KINDS + 2 + N_BUYER_KINDS):
         out = w.kind_panel[base + kind]
         out.equity = out.cash + out.loans + out.lines + out.hardware + out.coins - out.debt
@@ -365,7 +376,7 @@ def record_month(w):
     """Phase "record": write the panels, check the identities."""
     clock = w.clock[0]
     row = w.panel[clock.month]
-    money = w.scratch[0]
+    money = w.scratch[_MONEY]
     row.month = clock.month
     row.btc = clock.btc
     row.eth = clock.eth
@@ -388,11 +399,13 @@ def record_month(w):
     row.debt_performing = clock.debt_open
     row.cancelled = clock.cancelled
     row.equity_raised = clock.equity_raised
-    write_bids(w, clock)
+    write_bids(w, clock, w.scratch[_BOOK])
+    read_money(w, money)
     record_depth(w, clock, row, money)
-    largest, _performing = record_loans(w, clock, row, w.scratch[1])
-    record_illusion(w, clock, row, largest, w.scratch[1], money, w.scratch[2])
-    record_operators(w, clock, row, w.scratch[1], w.ranking[0], w.ranking[1])
+    largest, performing = record_loans(w, clock, row)
+    record_lots(w, clock, row, largest, performing)
+    record_illusion(w, clock, row, largest, performing, money)
+    record_operators(w, clock, row, w.scratch[_BOOK], w.ranking[0], w.ranking[1])
     record_lenders(w, row)
     record_kinds(w, clock)
     busted = 0.0
@@ -401,7 +414,7 @@ def record_month(w):
         busted += w.panel[m].debt_defaulted
     opened = w.panel[first].debt_performing
     row.bust_share = busted / opened if opened > 1.0 else 0.0
-    check_units(w, clock, w.scratch[1])
+    check_units(w, clock, w.scratch[_UNITS])
     check_claims(w, clock, w.scratch[1], w.scratch[2])
     row.residual = check_flows(w, clock)
     for item in range(len(w.book)):
