@@ -10,6 +10,8 @@ import pytest
 
 from agents.ledger import CAUSES, EVENT_KINDS
 from simulation import load_scenario, run
+from simulation.browser.session import Session
+from simulation.build import build_world
 from simulation.config import set_path
 
 FOLDER = Path(__file__).parent.parent / "configs" / "lessons"
@@ -28,6 +30,7 @@ def test_there_are_seven():
 def test_the_answer_is_what_the_run_shows(file):
     scenario = load_scenario(file)
     lesson, result = scenario.lesson, run(scenario, 1, amplification=False)
+    assert all(lesson.watch) and all(lesson.further)
     assert lesson.text and lesson.watch and lesson.question and lesson.unit and lesson.explanation and lesson.further
     assert lesson.answer.tolerance <= 0.05
     assert lesson.found(result) == pytest.approx(lesson.expected(), rel=max(lesson.answer.tolerance, 1e-9))
@@ -53,16 +56,42 @@ def test_one_loan_falls_by_its_collateral_not_by_its_income():
     result = lesson_run("one_loan")
     assert causes(result) == ["ltv"]
     assert result.panel["dscr_low"].iloc[:9].min() > 2.0
+    calls = result.events.query("kind == 'margin_call' and node_name == 'Neocloud 1'")
+    assert (calls["usd"] / 1e6).round(1).tolist() == [0.3, 1.6, 1.9, 1.4]
+    sales = result.trades.query("month == 8 and reason in ('imposed', 'margin_call')")
+    assert sales["price"].round().unique().tolist() == [7_530, 6_883]
     assert lesson_run("one_loan", "lenders.mark_to_market=0").summary["margin_calls"] == 0
-    assert (lesson_run("one_loan", "credit.covenant_margin=0.25").panel["margin_calls"] > 0).argmax() == 7
+    loose = lesson_run("one_loan", "credit.covenant_margin=0.25")
+    assert ((loose.panel["margin_calls"] > 0).argmax(), loose.summary["defaults"]) == (7, 0)
+
+
+def test_ten_thousand_in_february_bring_the_default_of_the_one_loan_forward():
+    session = Session(load_scenario(FOLDER / "one_loan.yaml"), 1)
+    session.step_month()
+    session.sell("H100", 10_000)
+    session.to_end()
+    panel = session.world.panel
+    assert (panel.defaults[:3].tolist(), panel.margin_calls[1]) == ([0, 0, 1], 3)
+    assert session.world.chip_panel.price[1] == pytest.approx(930)
 
 
 def test_the_margin_spiral_turns_in_rounds_and_only_through_marks():
     result = lesson_run("margin_spiral")
     assert set(causes(result)) == {"ltv"}
     assert result.panel["turns"].iloc[3] >= 4
+    events = result.events.query("month == 3")
+    assert events.query("kind == 'margin_call' and turn == 0")["node_name"].nunique() == 10
+    assert events.query("kind == 'margin_call' and turn == 1")["node_name"].nunique() == 8
+    sales = events.query("kind == 'forced_sale'")
+    assert sales["node_name"].tolist() == ["Outside investors", "Neocloud 2", "Neocloud 1", "Neocloud 3"]
+    assert sales["units"].round().tolist() == [1_500, 1_231, 922, 538]
+    assert (sales["usd"] / sales["units"]).round().tolist() == [11_537, 7_964, 930, 930]
     assert result.panel["rent"].iloc[:4].pct_change().abs().max() < 0.01
-    assert lesson_run("margin_spiral", "lenders.mark_to_market=0").summary["defaults"] == 0
+    model = lesson_run("margin_spiral", "lenders.mark_to_market=0")
+    assert (model.summary["defaults"], model.summary["margin_calls"]) == (0, 0)
+    assert model.chip_panel["price"].iloc[3] == pytest.approx(11_537, abs=1)
+    assert model.panel["booked_ltv"].iloc[3] == pytest.approx(0.39, abs=0.005) and model.panel["executable_ltv"].iloc[3] > 8
+    assert lesson_run("margin_spiral", "market.venue=exchange").panel["defaults"].tolist()[3:7] == [0, 0, 0, 9]
     assert lesson_run("margin_spiral", "buyers.budget_scale=4", "buyers.power_scale=4").panel["defaults"].tolist().index(1) == 6
 
 
@@ -70,6 +99,13 @@ def test_ten_thousand_find_their_price_by_who_is_reached():
     here = lesson_run("ten_thousand_h100")
     assert here.chip_panel["forced"].iloc[2] == pytest.approx(10_000)
     assert here.summary["forced_usd"] == pytest.approx(45.7e6, rel=0.01)
+    price = here.chip_panel["price"].round().tolist()
+    assert price[2:6] == [4_572] * 4 and (price[6], price[9]) == (9_920, 13_698)
+    for changes, units in (((), 6_494), (("buyers.budget_scale=0.25",), 8_546)):
+        result = lesson_run("ten_thousand_h100", *changes)
+        first = len(result.world.lenders)
+        taken = result.trades.query(f"month == 2 and {first} <= buyer < {first + 4}")["units"].sum()
+        assert taken == pytest.approx(units, rel=0.001)
     for change, price in (("market.calls_a_month=60", 13_356), ("market.venue=exchange", 13_926), ("buyers.budget_scale=0.25", 3_475)):
         assert lesson_run("ten_thousand_h100", change).chip_panel["price"].iloc[2] == pytest.approx(price, rel=0.01)
 
@@ -77,6 +113,14 @@ def test_ten_thousand_find_their_price_by_who_is_reached():
 def test_shared_collateral_reaches_borrowers_of_other_lenders():
     result = lesson_run("shared_collateral")
     assert sorted(causes(result)) == ["dscr", "dscr", "ltv", "ltv", "ltv"]
+    sale = result.events.query("month == 2 and kind == 'forced_sale' and node_name.str.startswith('Lender 2')")
+    assert sale["units"].round().tolist() == [1_897]
+    assert (sale["usd"] / sale["units"]).round().tolist() == [7_798]
+    # The sale of Lender 2 calls the borrowers of the other two.
+    called = result.events[result.events["parent"] == sale.index[0]].query("kind == 'margin_call'")
+    assert called["other_name"].tolist() == ["Lender 1 (bank)"] * 2 + ["Lender 3 (insurer)"] * 2
+    deep = lesson_run("shared_collateral", "buyers.budget_scale=4", "buyers.power_scale=4")
+    assert deep.summary["defaults"] == 2 and deep.chip_panel["price"].iloc[2] == pytest.approx(11_633, abs=1)
     assert lesson_run("shared_collateral", "lenders.mark_to_market=0").summary["defaults"] == 2
     assert lesson_run("shared_collateral", "market.venue=exchange").panel["defaults"].tolist()[2:4] == [3, 2]
 
@@ -85,18 +129,46 @@ def test_the_run_comes_with_the_losses():
     result = lesson_run("lender_run")
     assert result.panel["lender_failures"].tolist() == [0, 0, 0, 0, 1, 0, 0, 0]
     assert "maturity" in causes(result)
+    asked = result.events.query("kind == 'run'")["usd"].sum()
+    assert asked == pytest.approx(43.6e6, rel=0.002)
+    flows = result.flows.iloc[4]
+    assert flows["deposit_cleared"] == pytest.approx(2.7e6, rel=0.01) and flows["book_sale"] > 11e6
     still = lesson_run("lender_run", "lenders.runnable_scale=0")
     assert (still.summary["lender_failures"], still.panel["withdrawn"].sum()) == (1, 0)
-    assert lesson_run("lender_run", "lenders.capital_scale=3").panel["lender_failures"].tolist().index(1) == 2
-    assert lesson_run("lender_run", "buyers.budget_scale=10", "buyers.power_scale=10").summary["losses"] < 1
+    thrice = load_scenario(FOLDER / "lender_run.yaml", ["lenders.capital_scale=3"])
+    books = [build_world(s, 1).lenders.book[2] / 1e6 for s in (result.scenario, thrice)]
+    assert [round(b) for b in books] == [54, 94]
+    assert run(thrice, 1, amplification=False).panel["lender_failures"].tolist().index(1) == 2
+    deep = lesson_run("lender_run", "buyers.budget_scale=10", "buyers.power_scale=10")
+    assert deep.summary["losses"] < 1 and deep.panel["withdrawn"].sum() == 0
 
 
 def test_each_shock_alone_is_bearable():
     coins = ("drivers.demand.stress_drift=0", "drivers.demand.stress_jump=0")
     rents = ("drivers.coin.stress_drift=0", "drivers.coin.stress_jump=0")
     assert lesson_run("double_leverage").summary["defaults"] == 1
-    for changes in (coins, rents, ("drivers.regimes.coupling=0",)):
-        assert lesson_run("double_leverage", *changes).summary["losses"] < 1
+    for changes in (coins, rents, ("drivers.regimes.coupling=0",), ("notes.first_month=600",)):
+        alone = lesson_run("double_leverage", *changes)
+        assert alone.summary["losses"] < 1 and alone.summary["defaults"] == 0
+
+
+def test_the_books_of_the_miner_in_the_month_of_its_default():
+    coins = ("drivers.demand.stress_drift=0", "drivers.demand.stress_jump=0")
+    rents = ("drivers.coin.stress_drift=0", "drivers.coin.stress_jump=0")
+    #: Chips, mining (millions of dollars in December), bitcoins after the note of September, debt service due.
+    told = {coins: (0.69, -0.21, 45), rents: (0.36, 0.10, 340), (): (0.36, -0.21, 23), ("notes.first_month=600",): (0.36, -0.21, 312)}
+    for changes, (chips, mining, btc) in told.items():
+        session = Session(load_scenario(FOLDER / "double_leverage.yaml", list(changes)), 1)
+        for month in range(12):
+            session.step_month()
+            miner = session.world.operators[0]
+            if month == 3 and changes == ():
+                assert round(miner.btc) == 622
+            if month == 8:
+                assert round(miner.btc) == btc
+        assert (miner.income - miner.mining_income) / 1e6 == pytest.approx(chips, abs=0.006)
+        assert miner.mining_income / 1e6 == pytest.approx(mining, abs=0.006)
+        assert miner.due / 1e6 == pytest.approx(0.29, abs=0.006)
 
 
 def test_half_a_backstop_saves_nobody():
@@ -104,5 +176,12 @@ def test_half_a_backstop_saves_nobody():
     assert [r.summary["defaults"] for r in (none, small, large)] == [9, 9, 1]
     assert [round(r.summary["losses"] / 1e6) for r in (none, small, large)] == [104, 96, 5]
     assert large.world.buyers.bought[-1] == pytest.approx(3_800, rel=0.01)
+    falls = [r.events.query("kind == 'default'")["node_name"].tolist() for r in (small, large)]
+    assert falls[1] == ["Neocloud 2"] and {"Neocloud 1", "Neocloud 2"} <= set(falls[0])
+    first = len(small.world.lenders)
+    for result, price in ((none, 930), (small, 9_257)):
+        sold = result.trades.query(f"month == 3 and turn == 1 and seller == {first}")["price"]
+        assert sold.round().unique().tolist() == [price]
+    assert lesson_run("backstop", "policy.backstop.capacity=4e7").panel["defaults"].tolist()[3:] == [2, 0, 0, 5, 0, 0, 1]
     assert np.isclose(lesson_run("backstop", "policy.backstop.capacity=2e10").summary["losses"], large.summary["losses"], rtol=0.05)
     assert lesson_run("backstop", "policy.backstop.trigger=0.6").summary["defaults"] == 6
