@@ -21,8 +21,10 @@ def sell_block(world: World, chips: list[str], chip: str, units: float) -> None:
     if not math.isfinite(units) or units <= 0:
         raise ValueError(f"units must be a positive number, not {units}")
     clock = world.clock[0]
+    # A block of this generation that comes to market in the same month anyhow is sold with it.
+    waiting = float(clock.imposed_units) if clock.imposed_chip == chips.index(chip) else 0.0
     clock.imposed_chip = chips.index(chip)
-    clock.imposed_units = float(units)
+    clock.imposed_units = waiting + float(units)
 
 
 def fail_agent(world: World, node: int) -> None:

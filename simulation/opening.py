@@ -35,8 +35,10 @@ def apply_drivers(clock, terms, path, chips):
     clock.demand *= math.exp(path.demand_growth)
     clock.reference_rent *= math.exp(-path.efficiency)
     if path.block_units > 0.0:
+        # A block of the same generation that somebody put up by hand comes to market with it.
+        by_hand = clock.imposed_units if clock.imposed_chip == path.block_chip else 0.0
         clock.imposed_chip = path.block_chip
-        clock.imposed_units = path.block_units
+        clock.imposed_units = by_hand + path.block_units
     clock.delivered = 0.0
     clock.losses = 0.0
     clock.recoveries = 0.0

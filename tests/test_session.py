@@ -115,6 +115,16 @@ def test_a_block_sold_by_hand_meets_buyers_and_can_be_taken_back():
     assert session.interventions == []
 
 
+def test_a_block_by_hand_and_one_of_the_path_are_both_sold():
+    session = Session(load_scenario(ROOT / "configs" / "lessons" / "one_loan.yaml"), 1)
+    session.step_month()
+    session.model.sell_block("H100", 1000)
+    session.step_month()
+    assert session.world.chip_panel.forced[1] == pytest.approx(1025)
+    session.sell("H100", 1000)
+    assert session.tape[session.tape.kind == 0].units.sum() == pytest.approx(1025)
+
+
 def test_an_agent_can_be_made_to_fail_and_the_chain_leads_back():
     session = Session(STRESSED, 3)
     session.step_month()
