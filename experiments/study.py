@@ -252,8 +252,6 @@ def _check_plan(plan: Plan, scenario: Scenario, known: dict, where: Callable, fa
     for path, given in sweep.parameters.items():
         if sweep.design == "grid" and isinstance(given, dict) and "n" not in given:
             refuse(("sweep", "parameters", path), "a grid needs 'n', the number of values of the range")
-        if sweep.design in ("saltelli", "morris") and isinstance(given, tuple) and all(isinstance(v, int | float) for v in given) and len(given) > 1:
-            continue
     if sweep.design in ("sobol", "saltelli") and sweep.samples & (sweep.samples - 1):
         refuse(("sweep", "samples"), f"must be a power of two for the design '{sweep.design}', is {sweep.samples}")
     for name in plan.record.panel:

@@ -234,7 +234,7 @@ def sweep(
         progress = Progress(study.runs)
         progress.skipped = progress.done = study.runs - sum(job.last - job.first for job in todo)
         tell(progress)
-        with _executor(workers, processes, dask) as pool:
+        with _Pool(workers, processes, dask) as pool:
             # Few chunks wait in the queue: memory does not grow with the number of runs.
             waiting: set[Any] = set()
             queue = iter(todo)
@@ -352,7 +352,3 @@ class _Pool:
             self._dask.close()
         else:
             self._pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _executor(workers: int | None, processes: int, dask: str) -> _Pool:
-    return _Pool(workers, processes, dask)

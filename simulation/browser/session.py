@@ -196,11 +196,6 @@ class Session:
         if self.can_go_back:
             self.seek(self._stops.pop() if self._stops else self.tick - 1)
 
-    def back_to_month(self, month: int) -> None:
-        """Go back to the opening of a month that was passed (months since the start)."""
-        if 0 <= month <= self.month and month in self._month_ticks:
-            self.seek(self._month_ticks[month])
-
     def seek(self, tick: int) -> None:
         """Go back to the state after ``tick`` steps; interventions that came later are dropped."""
         tick = max(0, min(tick, self.tick))
