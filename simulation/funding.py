@@ -185,7 +185,7 @@ def run_deposits(w, clock, kind_failed, kind_count):
         if leaving <= 1.0:
             continue
         if leaving > 0.01 * opening:
-            parent = clock.last_failure
+            parent = clock.last_failure if clock.last_failure >= 0 else clock.last_shock
             if lender.loss_event >= 0:
                 parent = lender.loss_event
             lender.call_event = log_event(w.events, clock, E_RUN, C_NONE, j, -1, -1, 0.0, leaving, parent)

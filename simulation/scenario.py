@@ -366,7 +366,7 @@ class Credit(Section):
     payout: float = par(0.15, "1/month", "part of excess cash paid out", ge=0, le=1)
     bankruptcy_cost: float = par(0.05, "share", "estate's cash lost in bankruptcy", ge=0, le=1)
     call_minimum: float = par(
-        0.0, "share", "smallest margin call over the loan's principal (minimum transfer amount)", ge=0, lt=1
+        0.01, "share", "smallest margin call over the loan's principal (minimum transfer amount)", ge=0, lt=1
     )
     arrears_turns: int = par(2, "round", "rounds in which posted lots may sell before a lender decides", ge=0)
     call_cash: float = par(
