@@ -12,29 +12,31 @@ _SWEEPS = 100_000
 
 
 @entry
-def clear_payments(owed, assets, external, alpha, beta, payments, total, inflow, from_above):
+def clear_payments(debtor, creditor, owed, n_edges, assets, external, alpha, beta, payments, total, inflow, from_above):
     """Write the clearing vector to ``payments`` and total liabilities to ``total`` (USD); return the sweeps taken.
 
-    ``owed[i, j]`` is what i owes j, ``external`` what it owes outside, pari passu. p_i = total_i when assets_i +
-    inflow_i >= total_i, else alpha assets_i + beta inflow_i. Monotone iteration from full payment (greatest
-    vector) or from nothing (least), to rounding.
+    Edge k: ``debtor[k]`` owes ``owed[k]`` to ``creditor[k]``; ``external`` is what each owes outside, pari passu.
+    p_i = total_i when assets_i + inflow_i >= total_i, else alpha assets_i + beta inflow_i. Monotone iteration
+    from full payment (greatest vector) or from nothing (least), to rounding; O(firms + edges) a sweep.
     """
     n = len(payments)
     for i in range(n):
         total[i] = external[i]
-        for j in range(n):
-            total[i] += owed[i, j]
+    for k in range(n_edges):
+        total[debtor[k]] += owed[k]
+    for i in range(n):
         payments[i] = total[i] if from_above else 0.0
     for sweep in range(_SWEEPS):
         change = 0.0
         for i in range(n):
             inflow[i] = 0.0
-            for j in range(n):
-                if total[j] > 0.0:
-                    inflow[i] += owed[j, i] * payments[j] / total[j]
+        for k in range(n_edges):
+            j = debtor[k]
+            if total[j] > 0.0:
+                inflow[creditor[k]] += owed[k] * payments[j] / total[j]
         for i in range(n):
             have = assets[i] + inflow[i]
-            # A hair of tolerance: a lender whose inflow is complete up to rounding pays in full.
+            # A hair of tolerance: a firm whose inflow is complete up to rounding pays in full.
             paid = total[i] if have >= total[i] * (1.0 - 1e-14) else min(total[i], alpha * assets[i] + beta * inflow[i])
             if from_above:
                 paid = min(paid, payments[i])
@@ -85,7 +87,8 @@ def clearing_vector(
     own = np.maximum(assets - outside, 0.0) if senior_external else assets
     junior = np.zeros(n) if senior_external else outside
     payments, total, inflow = np.zeros(n), np.zeros(n), np.zeros(n)
-    clear_payments(owed, own, junior, alpha, beta, payments, total, inflow, greatest)
+    debtor, creditor = np.nonzero(owed)
+    clear_payments(debtor, creditor, owed[debtor, creditor], len(debtor), own, junior, alpha, beta, payments, total, inflow, greatest)
     share = np.divide(payments, total, out=np.ones(n), where=total > 0)
     received = owed.T @ share
     paid_inside = owed.sum(1) * share

@@ -16,6 +16,7 @@ from agents.ledger import (
 from agents.lenders import mark_lot
 from agents.operators import GONE, reserve_cash, sell_coins
 from agents.rule import rule
+from simulation.impact import units_to_cure
 from simulation.service import pay_loan
 
 
@@ -76,7 +77,7 @@ def order_sale(w, loan_id, loan, node, event):
             seen = chip.best_bid if chip.best_bid > 0.0 else chip.appraisal
             price = terms.market_order_price * min(seen, chip.appraisal)
             gain = price - loan.covenant_ltv * mark_lot(w.lenders[loan.lender], lot, chip, clock.month)
-            units = min(lot.units, gap / gain) if gain > 0.0 else lot.units
+            units = units_to_cure(gap, gain, lot.units)
             gap -= units * max(0.0, gain)
             lot.offered = units
             lot.reserve = 0.0

@@ -28,8 +28,9 @@ from agents.lenders import ACTIVE, FAILED, ILLIQUID, OUTSIDE, note_loss, wants_o
 from agents.rule import rule
 from simulation.clearing import clear_payments
 
-# Rows of the ranking array: loans by lender and lines by creditor (see list_claims); row 0 lists the failing.
-_LOANS_OF, _LOAN, _LINES_OF, _LINE = range(1, 5)
+# Rows of the ranking array: loans by lender and lines by creditor (see list_claims); row 0 lists the failing and
+# row 5 says where in that list a lender stands.
+_LOANS_OF, _LOAN, _LINES_OF, _LINE, _PLACE = range(1, 6)
 
 
 @rule
@@ -398,12 +399,18 @@ def clear_failures(w, clock, failing, n):
     outside = len(w.lenders) - 1
     for i in range(n):
         sell_estate(w, clock, failing[i], outside)
-    owed = np.zeros((n, n))
+    place = w.ranking[_PLACE]
+    for i in range(n):
+        place[failing[i]] = i
     assets = np.zeros(n)
     external = np.zeros(n)
     payments = np.zeros(n)
     total = np.zeros(n)
     inflow = np.zeros(n)
+    debtor = np.zeros(len(w.lines), np.int64)
+    creditor = np.zeros(len(w.lines), np.int64)
+    owed = np.zeros(len(w.lines))
+    edges = 0
     for i in range(n):
         assets[i] = w.lenders[failing[i]].cash
         external[i] = w.lenders[failing[i]].deposits
@@ -411,15 +418,18 @@ def clear_failures(w, clock, failing, n):
             line = w.lines[m]
             if line.drawn <= 0.0:
                 continue
-            inside = -1
-            for k in range(n):
-                if line.creditor == failing[k]:
-                    inside = k
-            if inside >= 0:
-                owed[i, inside] += line.drawn
+            other = place[line.creditor]
+            if other >= 0 and other < n and failing[other] == line.creditor:
+                debtor[edges] = i
+                creditor[edges] = other
+                owed[edges] = line.drawn
+                edges += 1
             else:
                 external[i] += line.drawn
-    clear_payments(owed, assets, external, terms.funding_recovery_external, terms.funding_recovery_interlender, payments, total, inflow, True)
+    clear_payments(
+        debtor, creditor, owed, edges, assets, external, terms.funding_recovery_external, terms.funding_recovery_interlender,
+        payments, total, inflow, True,
+    )  # fmt: skip
     for i in range(n):
         share = min(1.0, payments[i] / total[i]) if total[i] > 0.0 else 1.0
         pay_creditors(w, clock, failing[i], share)

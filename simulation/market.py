@@ -38,6 +38,7 @@ from agents.operators import GONE, can_bid, free_units, occupy, spare_cash
 from agents.rule import rule
 from agents.valuation import believed_decline, monthly_rent, value_in_use
 from simulation.auction import clear_budget_auction
+from simulation.impact import price_left
 from simulation.service import pay_loan
 from simulation.tape import ASK, AUCTION, BID, NO_MONEY, NO_POWER, NO_VALUE, NOT_SOUND, note_row
 
@@ -416,13 +417,11 @@ def settle(w, clock, n_bids, n_asks, price):
 def impact_price(chip, terms, units):
     """Return the inverse-demand price (USD) after ``units`` more forced units this month.
 
-    P = min(P_open, F) exp(-alpha x) or (1 - alpha x), x = month's forced volume over the stock.
+    P = min(P_open, F) times exp(-alpha x), 1 - alpha x or 1 - alpha sqrt(x), x = month's forced volume over the stock.
     """
     x = (chip.forced_units + units) / max(chip.stock, 1.0)
     base = min(chip.appraisal_open, chip.fundamental)
-    if terms.market_impact_form == 0:
-        return max(chip.scrap, base * math.exp(-terms.market_impact * x))
-    return max(chip.scrap, base * (1.0 - terms.market_impact * x))
+    return max(chip.scrap, base * price_left(terms.market_impact_form, terms.market_impact, x))
 
 
 @rule

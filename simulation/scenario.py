@@ -417,7 +417,7 @@ class Market(Section):
     )
     patience_decay: float = par(0.06, "1/month", "fall of the reserve a month held", "liq_factor_auction_30d", ge=0)
     impact: float = par(3.0, "ratio", "inverse demand: log price impact of selling the whole stock", ge=0)
-    impact_form: Literal["exponential", "linear"] = par("exponential", "choice", "inverse demand: form")
+    impact_form: Literal["exponential", "linear", "square_root"] = par("exponential", "choice", "inverse demand: form")
 
 
 class Marks(Section):
