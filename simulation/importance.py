@@ -10,32 +10,13 @@ from agents.contracts import FREE
 from agents.lenders import FAILED, OUTSIDE
 from agents.operators import GONE
 from simulation.build import build_world
+from simulation.distress import debtrank
 from simulation.interventions import fail_agent
 from simulation.month import CASCADE, MONTH, STEP, advance
 from simulation.runs import raise_fault
 from simulation.scenario import Scenario
 from simulation.summary import open_claims
 from simulation.world import World, copy_world, node_name
-
-
-def debtrank(exposure: np.ndarray, equity: np.ndarray, start: int, sweeps: int = 10_000) -> float:
-    """Return the DebtRank of one bank: equity of the others lost when it fails, over all equity of the others.
-
-    Linear propagation to convergence (Bardoscia et al. 2015): h_i(t+1) = min(1, h_i(t) + sum_j E_ij/eq_i
-    (h_j(t) - h_j(t-1))). ``exposure[i, j]`` is what i lent to j (USD), ``equity`` has one entry a bank (USD).
-    """
-    weights = np.divide(exposure, equity[:, None], out=np.zeros_like(exposure), where=equity[:, None] > 0)
-    before = np.zeros(len(equity))
-    distress = np.zeros(len(equity))
-    distress[start] = 1.0
-    for _ in range(sweeps):
-        after = np.minimum(1.0, distress + weights @ (distress - before))
-        before, distress = distress, after
-        if np.abs(distress - before).max() < 1e-12:
-            break
-    others = np.arange(len(equity)) != start
-    total = equity[others].sum()
-    return float((distress * equity)[others].sum() / total) if total > 0 else 0.0
 
 
 def _exposures(world: World) -> np.ndarray:
