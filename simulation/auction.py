@@ -199,6 +199,33 @@ class Cleared(NamedTuple):
     ask_fills: list[float]
 
 
+class Schedule(NamedTuple):
+    """Demand and supply by candidate price: arrays of one entry a price, ascending (units)."""
+
+    prices: np.ndarray
+    demand: np.ndarray
+    supply: np.ndarray
+
+
+def order_schedule(
+    bids: list[tuple[float | None, float]], asks: list[tuple[float | None, float]], reference: float | None = None
+) -> Schedule:
+    """Return demand and supply at all limit prices and the reference; orders as for :func:`call_auction`."""
+    if any(q < 0 for _, q in [*bids, *asks]):
+        raise ValueError("units must not be negative")
+    bid_price = np.array([math.inf if p is None else p for p, _ in bids], float)
+    ask_price = np.array([-math.inf if p is None else p for p, _ in asks], float)
+    bid_units, ask_units = (np.array([q for _, q in side], float) for side in (bids, asks))
+    given = [p for p in [*bid_price, *ask_price] if math.isfinite(p)]
+    prices = np.unique(given + ([reference] if reference is not None else []))
+    # Cumulated demand and supply at each candidate: sort each side once.
+    down = np.argsort(bid_price)
+    up = np.argsort(ask_price)
+    wanted = bid_units.sum() - np.concatenate(([0.0], np.cumsum(bid_units[down])))[np.searchsorted(bid_price[down], prices, "left")]
+    offered = np.concatenate(([0.0], np.cumsum(ask_units[up])))[np.searchsorted(ask_price[up], prices, "right")]
+    return Schedule(prices, wanted, offered)
+
+
 def call_auction(
     bids: list[tuple[float | None, float]], asks: list[tuple[float | None, float]], reference: float | None = None
 ) -> Cleared:
@@ -208,21 +235,13 @@ def call_auction(
     highest of the tied prices, only sellers, the lowest; (4) the price nearest to ``reference``, or the middle of
     the range without one. Candidates are the limit prices and the reference. Raises ValueError on units < 0.
     """
-    if any(q < 0 for _, q in [*bids, *asks]):
-        raise ValueError("units must not be negative")
+    prices, wanted, offered = order_schedule(bids, asks, reference)
     bid_price = np.array([math.inf if p is None else p for p, _ in bids], float)
     ask_price = np.array([-math.inf if p is None else p for p, _ in asks], float)
     bid_units, ask_units = (np.array([q for _, q in side], float) for side in (bids, asks))
-    given = [p for p in [*bid_price, *ask_price] if math.isfinite(p)]
-    prices = np.unique(given + ([reference] if reference is not None else []))
     nothing = Cleared(None, 0.0, [0.0] * len(bids), [0.0] * len(asks))
     if not len(prices):
         return nothing
-    # Cumulated demand and supply at each candidate: sort each side once.
-    down = np.argsort(bid_price)
-    up = np.argsort(ask_price)
-    wanted = bid_units.sum() - np.concatenate(([0.0], np.cumsum(bid_units[down])))[np.searchsorted(bid_price[down], prices, "left")]
-    offered = np.concatenate(([0.0], np.cumsum(ask_units[up])))[np.searchsorted(ask_price[up], prices, "right")]
     volume = np.minimum(wanted, offered)
     if volume.max() <= 0:
         return nothing
