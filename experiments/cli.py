@@ -11,18 +11,17 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import json
-import shlex
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from experiments import cli_sweep, terminal
+from experiments.terminal import Config, Set, load_engine, make_console, print_table, write_whole
 
 app = typer.Typer(
     help="Leverage, defaults and fire-sale cascades in GPU-backed credit.",
@@ -30,20 +29,13 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-_arguments: list[str] = []
-
-Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="a config file (YAML)", show_default=False)]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="change a parameter: lenders.max_ltv=0.65 (repeatable)"),
-]
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
-    _arguments[:] = sys.argv[1:] if arguments is None else arguments
+    terminal.arguments[:] = sys.argv[1:] if arguments is None else arguments
     try:
-        app(args=list(_arguments))
+        app(args=list(terminal.arguments))
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
@@ -103,12 +95,12 @@ def run(
 
     scenario = load_scenario(config, _overrides(set_, months))
     changed = set_path(scenario, twin, "--twin") if twin else None
-    console = _console(stderr=True, quiet=quiet)
+    console = make_console(stderr=True, quiet=quiet)
     with console.status("Loading"):
         from experiments.results import check_output, write_results
     # Refused before the run, not after it.
     folder = check_output(Path("results", f"{config.stem}-seed{seed}") if out is None else out)
-    engine = _engine(console)
+    engine = load_engine(console)
     with console.status("Running"):
         result = engine(scenario, seed, twin=changed)
 
@@ -124,7 +116,7 @@ def run(
         result,
         folder,
         config_text=scenario_to_yaml(scenario),
-        command=shlex.join(["firesale", *_arguments]),
+        command=terminal.command(),
         twin=result.twin,
         finish=finish,
     )
@@ -133,22 +125,12 @@ def run(
         return
     from experiments.summary_table import print_summary
 
-    print_summary(result, result.twin, _console())
+    print_summary(result, result.twin, make_console())
     console.print(f"Results in {folder}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _overrides(set_: list[str] | None, months: int | None) -> list[str]:
     return [*(set_ or []), *([] if months is None else [f"run.months={months}"])]
-
-
-def _engine(console: Console) -> Callable[..., Any]:
-    """Return ``simulation.runs.run``, saying so if the first run will compile the rules."""
-    with console.status("Loading"):
-        from agents.rule import is_compiled_on_disk
-        from simulation.runs import run as engine
-    if not is_compiled_on_disk():
-        console.print("Compiling the rules: once for this version, about half a minute.", highlight=False)
-    return engine
 
 
 # --- browse -------------------------------------------------------------------------------------------------------
@@ -166,7 +148,7 @@ def browse(
     """Open the page: step through a run in the browser."""
     from simulation.config import base_config, load_scenario
 
-    console = _console(stderr=True)
+    console = make_console(stderr=True)
     config = base_config() if config is None else config
     load_scenario(config, set_ or [])  # a fault is said here, before anything is served
     with console.status("Loading"):
@@ -189,157 +171,12 @@ def _export(result: Any, name: str) -> Path:
     folder, k = Path("results", name), 2
     while folder.exists():
         folder, k = Path("results", f"{name}-{k}"), k + 1
-    return _write_whole(result, folder)
+    return write_whole(result, folder)
 
 
-def _write_whole(result: Any, folder: Path) -> Path:
-    """Write a results folder with figures and report; return it."""
-    from experiments.results import check_output, write_results
-    from simulation.config import scenario_to_yaml
+# --- sweep, report, rerun, claims ---------------------------------------------------------------------------------
 
-    def finish(work: Path) -> None:
-        importlib.import_module("experiments.figures").write_figures(work, result)
-        importlib.import_module("experiments.report").write_report(work, result)
-
-    write_results(
-        result, check_output(folder), config_text=scenario_to_yaml(result.scenario),
-        command=shlex.join(["firesale", *_arguments]), twin=result.twin, finish=finish,
-    )  # fmt: skip
-    return folder.resolve()
-
-
-# --- sweep --------------------------------------------------------------------------------------------------------
-
-
-@app.command()
-def sweep(
-    config: Config,
-    out: Annotated[Path | None, typer.Option(help="results folder or fsspec URL", show_default="results/CONFIG")] = None,
-    set_: Set = None,
-    scale: Annotated[int, typer.Option(min=1, help="multiply the replications: the paper version of a study")] = 1,
-    workers: Annotated[int | None, typer.Option(min=1, help="threads", show_default="all cores")] = None,
-    processes: Annotated[int, typer.Option(min=0, help="processes instead of threads")] = 0,
-    dask: Annotated[str, typer.Option(help="address of a dask scheduler; 'local' starts a cluster here")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would run, how long it takes and how much disk it needs")] = False,
-    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="end at the first failed run")] = False,
-    report: Annotated[bool, typer.Option("--report/--no-report", help="write report.html when all runs are done")] = True,
-) -> None:
-    """Run a design of many runs; the same command again does what is missing."""
-    from experiments.study import read_study
-
-    console = _console(stderr=True)
-    # A path may be a URL, whose slashes pathlib would fold.
-    place = str(out).replace(":/", "://", 1) if out and ":/" in str(out) and "://" not in str(out) else str(out or Path("results", config.stem))
-    study = read_study(config, set_ or [])
-    if scale > 1:
-        study = read_study(config, [*(set_ or []), f"replications={scale * study.plan.replications}"])
-    _engine(console)
-    from experiments import sweep as engine
-
-    if dry_run:
-        _say_plan(study, engine.measure(study), place, workers or processes, console)
-        return
-    try:
-        progress = _sweep_with_bar(engine, study, place, workers, processes, dask, fail_fast, console)
-    except KeyboardInterrupt:
-        console.print(f"Interrupted; what is done is kept. Go on with the same command: firesale {shlex.join(_arguments)}", soft_wrap=True, highlight=False, markup=False)
-        sys.exit(130)
-    console.print(f"{progress.done:,} of {progress.runs:,} runs in {place}, {progress.failed:,} failed", highlight=False, markup=False, soft_wrap=True)
-    if progress.failed:
-        console.print(f"See the column 'message' of the runs; one run again: firesale rerun {place} RUN", highlight=False, markup=False, soft_wrap=True)
-    if report and progress.done == progress.runs and "://" not in place:
-        with console.status("Writing the report"):
-            from experiments.sweep_report import write_sweep_report
-
-            file = write_sweep_report(place)
-        console.print(f"Report: {file}", highlight=False, markup=False, soft_wrap=True)
-    if progress.failed:
-        sys.exit(4)
-
-
-def _sweep_with_bar(engine: Any, study: Any, place: str, workers: int | None, processes: int, dask: str, fail_fast: bool, console: Console) -> Any:
-    """Run the sweep with a bar of progress, time left and counts."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("Runs", total=study.runs)
-
-        def tell(progress: Any) -> None:
-            text = f"Runs ({progress.skipped:,} were there, {progress.failed:,} failed)"
-            bar.update(task, completed=progress.done, description=text)
-
-        return engine.sweep(
-            study, place, command=shlex.join(["firesale", *_arguments]), workers=workers, processes=processes, dask=dask, fail_fast=fail_fast, tell=tell
-        )
-
-
-def _say_plan(study: Any, seconds: float, place: str, workers: int | None, console: Console) -> None:
-    """Print how many runs a sweep has, how long they take and the disk they need."""
-    import os
-
-    width = workers or os.cpu_count() or 1
-    months = study.scenario.run.months
-    row = 400 + 8 * len(study.plan.record.panel) * months + (120 * 400 if study.plan.record.events else 0)
-    rows = [
-        ("design", f"{study.plan.sweep.design}, {len(study.points):,} points"),
-        ("replications", f"{study.plan.replications:,}, draws {study.plan.seeds}"),
-        ("runs", f"{study.runs:,}" + (", each with its twin" if study.plan.twin else "")),
-        ("time", f"about {_duration(study.runs * seconds / width)} on {width} workers ({1e3 * seconds:.1f} ms a run, measured on three)"),
-        ("disk", f"about {study.runs * row / 1e6:,.1f} MB in {place}"),
-    ]
-    _print_table("What would run", ("", ""), rows)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-@app.command()
-def claims(
-    runs: Annotated[int, typer.Option(min=10, help="runs an arm")] = 100,
-    scale: Annotated[int, typer.Option(min=1, help="multiply the runs: the paper version")] = 1,
-    out: Annotated[Path, typer.Option(help="folder of claims.md and its figures")] = Path("results/claims"),
-) -> None:
-    """Test every claim of the article: a paired experiment, a figure and a verdict each."""
-    console = _console(stderr=True)
-    _engine(console)
-    from experiments.claims import write_claims
-
-    print(write_claims(out, runs * scale, shlex.join(["firesale", *_arguments]), say=lambda text: console.print(text, highlight=False, markup=False, soft_wrap=True)))
-
-
-@app.command()
-def report(folder: Annotated[str, typer.Argument(metavar="DIR", help="results folder of a sweep")]) -> None:
-    """Write the report of a sweep again, from what is stored."""
-    from experiments.sweep_report import write_sweep_report
-
-    print(write_sweep_report(folder))
-
-
-@app.command()
-def rerun(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="results folder of a sweep")],
-    number: Annotated[int, typer.Argument(metavar="RUN", min=0, help="number of the run (column 'run')")],
-    out: Annotated[Path | None, typer.Option(help="results folder", show_default="DIR-runN")] = None,
-) -> None:
-    """Run one run of a sweep again, whole: tables, events, figures, report."""
-    from experiments.sweep import scenario_of
-
-    console = _console(stderr=True)
-    scenario, twin, seed, replication = scenario_of(folder, number)
-    engine = _engine(console)
-    result = engine(scenario, seed, replication, twin=twin)
-    print(_write_whole(result, Path(f"{folder.rstrip('/')}-run{number}") if out is None else out))
+cli_sweep.add_to(app)
 
 
 # --- bench --------------------------------------------------------------------------------------------------------
@@ -355,8 +192,8 @@ def bench(
     from simulation.config import load_scenario
 
     scenario = load_scenario(config, _overrides(set_, None))
-    console = _console(stderr=True)
-    engine = _engine(console)
+    console = make_console(stderr=True)
+    engine = load_engine(console)
     from rich.progress import track
 
     began = time.perf_counter()
@@ -371,7 +208,7 @@ def bench(
     for name, column in zip(("build", "kernels", "whole run"), zip(*timed, strict=True), strict=True):
         taken = sorted(1e3 * seconds for seconds in column)
         rows.append((name, *(f"{x:.2f}" for x in (statistics.median(taken), taken[0], taken[-1]))))
-    _print_table(f"{runs} warm runs of {config}, ms", ("", "median", "fastest", "slowest"), rows, right=(1, 2, 3))
+    print_table(f"{runs} warm runs of {config}, ms", ("", "median", "fastest", "slowest"), rows, right=(1, 2, 3))
     agents = len(world.lenders) + len(world.operators) + len(world.buyers)
     kernels = 1e9 * statistics.median(kernels for _, kernels, _ in timed) / (agents * scenario.run.months)
     print(f"{agents} agents, {scenario.run.months} months: {kernels:.0f} ns an agent and month in kernels")
@@ -394,8 +231,8 @@ def calibrate(
     from simulation.config import load_scenario
 
     scenario = load_scenario(config, _overrides(set_, None))
-    console = _console(stderr=True)
-    _engine(console)
+    console = make_console(stderr=True)
+    load_engine(console)
     from experiments.calibrate import calibration, write_block
 
     with console.status(f"Running {seeds} seeds" + (" and the pairs" if signs else "")):
@@ -462,7 +299,7 @@ def _explain_tables(as_json: bool) -> None:
         print(json.dumps(named, indent=2))
         return
     for name, meaning, rows in tables:
-        _print_table(f"{name}: {meaning}", heads, rows)
+        print_table(f"{name}: {meaning}", heads, rows)
 
 
 def _explain_schema(as_json: bool) -> None:
@@ -523,31 +360,8 @@ def _with_codes(column: Any) -> str:
 # --- output -------------------------------------------------------------------------------------------------------
 
 
-def _console(stderr: bool = False, quiet: bool = False) -> Console:
-    from rich.console import Console
-
-    console = Console(stderr=stderr, quiet=quiet)
-    # A pipe or a file has no width of its own: leave room for the tables.
-    return console if console.is_terminal else Console(stderr=stderr, quiet=quiet, width=max(console.width, 200))
-
-
 def _show(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]], as_json: bool) -> None:
     if as_json:
         print(json.dumps([dict(zip(heads, row, strict=True)) for row in rows], indent=2))
     else:
-        _print_table(title, heads, rows)
-
-
-def _print_table(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]], right: tuple[int, ...] = ()) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for k, head in enumerate(heads):
-        # The first column names things: it is never broken.
-        table.add_column(head, justify="right" if k in right else "left", no_wrap=k == 0, overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console = _console()
-    console.print(table)
-    console.print()
+        print_table(title, heads, rows)

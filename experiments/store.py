@@ -157,6 +157,9 @@ class Store:
             except FileExistsError:
                 self._refuse_or_clear(file)
         try:
+            # What a killed process was writing; nobody else writes now.
+            for litter in Path(self.place).rglob(".*.????????"):
+                litter.unlink(missing_ok=True)
             yield
         finally:
             file.unlink(missing_ok=True)

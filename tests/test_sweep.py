@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -223,37 +225,51 @@ def test_a_dask_cluster_gives_the_same_rows(tmp_path):
     assert here.equals(there)
 
 
-_DRIVER = """
-import sys
-from experiments.study import read_study
-from experiments.sweep import sweep
-sweep(read_study(sys.argv[1]), sys.argv[2], workers=2)
-"""
-
-
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path):
     made = study(tmp_path, GRID.replace("replications: 6", "replications: 40"))
-    whole = str(tmp_path / "whole")
+    whole, broken = str(tmp_path / "whole"), tmp_path / "broken"
     sweep(made, whole, workers=2)
-    broken = tmp_path / "broken"
-    # The size of chunks is measured at the start: both must have the same.
-    broken.mkdir()
-    for name in ("manifest.json", "study.yaml"):
-        (broken / name).write_bytes(Path(whole, name).read_bytes())
+    expected = bytes_of(whole)
+    # A server that has loaded the engine forks each process: a try takes as long as the sweep, not as the imports.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["experiments.sweep"])
+
+    def begin() -> multiprocessing.process.BaseProcess:
+        process = context.Process(target=sweep, args=(made, str(broken)), kwargs={"workers": 2})
+        process.start()
+        return process
+
+    def empty() -> None:
+        """Leave what decides the size of chunks: it is measured at the start and must be the same."""
+        shutil.rmtree(broken, ignore_errors=True)
+        broken.mkdir()
+        for name in ("manifest.json", "study.yaml"):
+            shutil.copy(Path(whole, name), broken)
+
+    empty()
+    began = time.perf_counter()
+    begin().join()
+    length = time.perf_counter() - began
+    assert bytes_of(broken) == expected
+    empty()
     rng = random.Random(3)
     killed = 0
     for _ in range(20):
-        process = subprocess.Popen([sys.executable, "-c", _DRIVER, str(tmp_path / "study.yaml"), str(broken)], cwd=ROOT, stderr=subprocess.DEVNULL)
-        try:
-            process.wait(timeout=rng.uniform(1.5, 4.5))
-            break
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+        process = begin()
+        process.join(rng.uniform(0.0, length))
+        if process.is_alive():
+            process.kill()
+            process.join()
             killed += 1
-    assert killed > 0
+            continue
+        assert process.exitcode == 0 and bytes_of(broken) == expected
+        if killed >= 5:
+            break
+        empty()
+    assert killed >= 5
     sweep(made, str(broken), workers=2)
-    assert bytes_of(broken) == bytes_of(whole)
+    assert bytes_of(broken) == expected
+    assert not [file.name for file in broken.rglob(".*")], "what a killed process was writing stays behind"
 
 
 def test_a_torn_shard_is_run_again(tmp_path):
