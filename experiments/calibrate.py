@@ -145,23 +145,3 @@ def _sign_row(scenario: Scenario, sign: Sign, seeds: Sequence[int]) -> str:
     low, high = interval(gap[:, 0])
     holds = "no" if change < 0 else ("yes" if low * high > 0 else "not significant")
     return f"| {sign.name} | {cells[0]} | {cells[1]} | {'+' if sign.direction > 0 else '-'} | {holds} |"
-
-
-_BEGIN, _END = "<!-- generated: calibration -->", "<!-- end -->"
-
-
-def write_block(path: Path, text: str, command: str) -> None:
-    """Replace the generated block of a Markdown file (or append one); raises ConfigError if it cannot be written."""
-    from simulation.config import ConfigError, Fault
-
-    block = f"{_BEGIN}\n`{command}` gave:\n\n{text}{_END}"
-    try:
-        old = path.read_text(encoding="utf-8") if path.exists() else "# Calibration\n"
-        if _BEGIN in old:
-            head, rest = old.split(_BEGIN, 1)
-            new = head + block + rest.split(_END, 1)[1]
-        else:
-            new = f"{old.rstrip()}\n\n{block}\n"
-        path.write_text(new, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError([Fault(str(path), "--write", f"cannot be written: {error}")]) from None

@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments import cli_sweep, terminal
+from experiments import cli_sweep, cli_validate, terminal
 from experiments.terminal import Config, Set, load_engine, make_console, print_table, write_whole
 
 app = typer.Typer(
@@ -177,6 +177,7 @@ def _export(result: Any, name: str) -> Path:
 # --- sweep, report, rerun, claims ---------------------------------------------------------------------------------
 
 cli_sweep.add_to(app)
+cli_validate.add_to(app)
 
 
 # --- bench --------------------------------------------------------------------------------------------------------
@@ -233,13 +234,14 @@ def calibrate(
     scenario = load_scenario(config, _overrides(set_, None))
     console = make_console(stderr=True)
     load_engine(console)
-    from experiments.calibrate import calibration, write_block
+    from experiments.calibrate import calibration
+    from experiments.generated import write_block
 
     with console.status(f"Running {seeds} seeds" + (" and the pairs" if signs else "")):
         text = calibration(scenario, seeds, signs, first)
     print(text)
     if write is not None:
-        write_block(write, text, f"uv run firesale calibrate {config} --seeds {seeds} --first {first}")
+        write_block(write, "calibration", text, f"firesale calibrate {config} --seeds {seeds} --first {first}")
         print(f"Written to {write}")
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agents.contracts import EQUIPMENT
 from simulation.build import build_world
 from simulation.equilibrium import world_equilibrium
 from simulation.month import CASCADE, MONTH, STEP, advance
@@ -29,50 +30,57 @@ class Pair(NamedTuple):
 
 
 class Multiplicity(NamedTuple):
-    """Pairs over seeds in a calm month and at each run's worst month."""
+    """Pairs over seeds in a calm month and at each run's worst month, and which runs had a systemic cascade."""
 
     calm_month: int
     calm: list[Pair]
     worst: list[Pair]
+    systemic: list[bool]
 
 
-def _pair(world: World, g: int) -> Pair:
+#: Heads of :func:`rows`.
+HEADS = ("when", "runs", "equilibria differ", "H100 falls in the greatest", "in the least", "debt uncovered, greatest", "least")
+
+
+def _pair(world: World, chip: int) -> Pair:
     while world.clock[0].phase != CASCADE:
         advance(world, STEP)
     raise_fault(world)
     top, low = world_equilibrium(world), world_equilibrium(world, greatest=False)
-    chip = world.chips[g]
-    debt = max(1.0, float(world.loans.principal[world.loans.kind == 0].sum()))
-    price = float(min(chip.appraisal, chip.fundamental))
-    return Pair(price, float(top.prices[g]), float(low.prices[g]), top.uncovered / debt, low.uncovered / debt)
+    debt = max(1.0, float(world.loans["principal"][world.loans["kind"] == EQUIPMENT].sum()))
+    price = float(min(world.chips[chip].appraisal, world.chips[chip].fundamental))
+    return Pair(price, float(top.prices[chip]), float(low.prices[chip]), top.uncovered / debt, low.uncovered / debt)
 
 
 def measure(scenario: Scenario, seeds: range, calm_month: int = 20) -> Multiplicity:
     """Return both equilibria for each seed; the worst month is the one of the largest defaults within three months."""
-
     chip = [c.name for c in scenario.chips].index(_CHIP)
 
-    def one(seed: int) -> tuple[Pair, Pair]:
-        worst = int(run(scenario, seed, amplification=False).summary["worst_month"])
+    def one(seed: int) -> tuple[Pair, Pair, bool]:
+        told = run(scenario, seed, amplification=False).summary
         pairs = []
-        for month in (calm_month, worst):
+        for month in (calm_month, int(told["worst_month"])):
             world = build_world(scenario, seed)
             while world.clock[0].month < month:
                 advance(world, MONTH)
             pairs.append(_pair(world, chip))
-        return pairs[0], pairs[1]
+        return pairs[0], pairs[1], bool(told["systemic"])
 
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(one, seeds))
-    return Multiplicity(calm_month, [a for a, _ in found], [b for _, b in found])
+        calm, worst, systemic = zip(*pool.map(one, seeds), strict=True)
+    return Multiplicity(calm_month, list(calm), list(worst), list(systemic))
 
 
-def rows(result: Multiplicity) -> list[tuple[str, str, str, str, str]]:
-    """Return table rows: when, share of seeds in which the equilibria differ by more than 1 %, medians of both falls, debt uncovered."""
+def rows(result: Multiplicity) -> list[tuple[str, ...]]:
+    """Return table rows: when, runs, share in which the equilibria differ by more than 1 %, falls of the H100's price
+    (median and 10 to 90 %), and mean share of secured debt that collateral does not cover."""
+    bad = [pair for pair, systemic in zip(result.worst, result.systemic, strict=True) if systemic]
     table = []
-    for when, pairs in ((f"calm (month {result.calm_month})", result.calm), ("worst month of each run", result.worst)):
+    for when, pairs in ((f"calm (month {result.calm_month})", result.calm), ("worst month", result.worst), ("worst month of systemic runs", bad)):
+        if not pairs:
+            continue
         start, top, low, covered, bare = (np.array(column) for column in zip(*pairs, strict=True))
-        differ = low < 0.99 * top
-        falls = [f"{np.median(1 - p / start):.0%} [{np.percentile(1 - p / start, 10):.0%}, {np.percentile(1 - p / start, 90):.0%}]" for p in (top, low)]
-        table.append((when, f"{differ.mean():.0%}", *falls, f"{np.median(covered):.0%} / {np.median(bare):.0%}"))
+        falls = [1 - p / start for p in (top, low)]
+        told = [f"{np.median(fall):.0%} [{np.percentile(fall, 10):.0%}, {np.percentile(fall, 90):.0%}]" for fall in falls]
+        table.append((when, str(len(pairs)), f"{(low < 0.99 * top).mean():.0%}", *told, f"{covered.mean():.0%}", f"{bare.mean():.0%}"))
     return table
