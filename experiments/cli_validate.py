@@ -112,13 +112,34 @@ def _facts(only: set[str], seeds: int, as_json: bool, console: Console, write: P
     from experiments import facts
 
     with console.status("Running") as status:
-        results = facts.run_facts(seeds=seeds, only=only or None, progress=lambda text: status.update(text))
+        results = facts.run_facts(seeds, only=only or None, progress=status.update)
     if as_json:
         print(json.dumps(facts.as_json(results), indent=1))
     else:
-        print_table("Stylised facts", facts.HEADS, [facts.table_row(r) for r in results])
-    return facts.markdown(results)
+        print_table("Stylised facts, with the mechanism on and off", facts.HEADS, facts.rows(results))
+    figure = _figure_file(write, "stylised_facts.png")
+    facts.write_figure(results, figure)
+    console.print(f"Figure: {figure}", highlight=False, markup=False, soft_wrap=True)
+    return facts.markdown(results, f"images/{figure.name}")
 
 
 def _hindcast(seeds: int, as_json: bool, console: Console, write: Path | None) -> str:
-    raise NotImplementedError
+    from experiments import hindcast
+
+    with console.status("Running") as status:
+        result = hindcast.run_hindcast(seeds=seeds, progress=status.update)
+    if as_json:
+        print(json.dumps([dict(zip(hindcast.HEADS, row, strict=True)) for row in result.rows()], indent=1))
+    else:
+        print_table("Loans backed by mining rigs, 2022-23: the model and what happened", hindcast.HEADS, result.rows())
+        heads = ("median", *(o.key for o in result.observables))
+        print_table("What the misses hang on: one thing changed", heads, result.variant_rows())
+    figure = _figure_file(write, "hindcast.png")
+    hindcast.write_figure(result, figure)
+    console.print(f"Figure: {figure}", highlight=False, markup=False, soft_wrap=True)
+    return result.markdown(f"images/{figure.name}")
+
+
+def _figure_file(write: Path | None, name: str) -> Path:
+    """Return where a figure goes: beside the Markdown file, or among the results."""
+    return write.parent / "images" / name if write is not None else Path("results", "validation", name)

@@ -34,7 +34,9 @@ def spread_distress(
     start = np.asarray(shock, float)
     uncapped, loss = start.copy(), np.minimum(1.0, start)
     before, passed = np.zeros(n), np.zeros(n, bool)
-    for sweep in range(1, sweeps + 1):
+    sweep = 0
+    while sweep < sweeps:
+        sweep += 1
         if rule == "linear":
             given = loss - before
         elif rule in ("single_hit", "threshold"):

@@ -197,7 +197,9 @@ def world_equilibrium(world: World, *, greatest: bool = True) -> WorldEquilibriu
     held = used[(used.owner >= 0) & (used.loan >= 0)]
     np.add.at(pledged, held.chip, held.units)
     prices = price(np.zeros(len(chips)) if greatest else pledged)
-    for step in range(_STEPS):
+    step = 0
+    while step < _STEPS:
+        step += 1
         uncovered = sales_at(world, prices, sold, relief)
         after = price(sold)
         after = np.minimum(after, prices) if greatest else np.maximum(after, prices)
@@ -206,4 +208,4 @@ def world_equilibrium(world: World, *, greatest: bool = True) -> WorldEquilibriu
         if change < 1e-9:
             break
     chips.appraisal[:] = kept
-    return WorldEquilibrium(prices, sold.copy(), uncovered, step + 1)
+    return WorldEquilibrium(prices, sold.copy(), uncovered, step)

@@ -65,19 +65,8 @@ def collect_supply(w, clock, threshold, size):
 
 
 @rule
-def clear_rental(w, clock, threshold, size, dear, spare):
-    """Set the spot rent and its trend; return nothing (writes clock.rent, clock.trend, clock.running)."""
-    terms = w.terms[0]
-    n, firm = collect_supply(w, clock, threshold, size)
-    supply = firm
-    for k in range(n):
-        supply += size[k]
-    if supply <= 0.0:
-        return
-    if clock.month == 0 and clock.demand <= 0.0:
-        # The level of demand is such that the first month opens at the recorded rent.
-        clock.demand = supply
-    elasticity = terms.rental_elasticity
+def clear_rent(clock, threshold, size, n, supply, elasticity, dear, spare):
+    """Return the spot rent at which demand meets the lots that it covers, and what they supply (performance units)."""
     rent = rent_at(clock, supply, elasticity)
     n_dear = 0
     for k in range(n):
@@ -101,6 +90,30 @@ def clear_rental(w, clock, threshold, size, dear, spare):
                 break
             supply += size[k]
             rent = lower
+    return rent, supply
+
+
+@rule
+def clear_rental(w, clock, threshold, size, dear, spare):
+    """Set the spot rent and its trend: where the market clears, or as recorded (writes clock.rent, .trend, .running)."""
+    terms = w.terms[0]
+    n, firm = collect_supply(w, clock, threshold, size)
+    supply = firm
+    for k in range(n):
+        supply += size[k]
+    if supply <= 0.0:
+        return
+    if clock.month == 0 and clock.demand <= 0.0:
+        # The level of demand is such that the first month opens at the recorded rent.
+        clock.demand = supply
+    given = w.paths[clock.month].rent
+    if given > 0.0:
+        rent = given
+        for k in range(n):
+            if threshold[k] > given:
+                supply -= size[k]
+    else:
+        rent, supply = clear_rent(clock, threshold, size, n, supply, terms.rental_elasticity, dear, spare)
     clock.running = supply
     clock.rent_before = clock.rent if clock.month > 0 else rent
     clock.rent = rent
