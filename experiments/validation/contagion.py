@@ -49,7 +49,7 @@ def _default_fraction(rng: np.random.Generator, n: int, z: float, buffer: float,
     return float((payments < 0.5 * total).mean())
 
 
-def _sales_fraction(rng: np.random.Generator, n: int, m: int, mean: float, leverage: float, alpha: float) -> float:
+def spread_by_sales(rng: np.random.Generator, n: int, m: int, mean: float, leverage: float, alpha: float) -> float:
     """Return the share of banks that fail after one of them liquidates: equal weights over the assets held, no cash."""
     bank, asset = _links(rng, n, m, mean, loops=True)
     degree = np.bincount(bank, minlength=n)
@@ -103,7 +103,7 @@ def sales_window(case: Case) -> dict[str, Any]:
     """Caccioli et al. (2014): frequency and extent of contagion by the average number of assets held."""
     x = case.inputs
     results = [
-        _window(lambda rng, mu=mu: _sales_fraction(rng, int(x["N"]), int(x["M"]), mu, x["leverage"], x["alpha"]), int(x["draws"]), x["contagion_threshold"], k)
+        _window(lambda rng, mu=mu: spread_by_sales(rng, int(x["N"]), int(x["M"]), mu, x["leverage"], x["alpha"]), int(x["draws"]), x["contagion_threshold"], k)
         for k, mu in enumerate(x["mu_b"])
     ]
     return _bands(case, "mu_b", results, 0.02, 0.03, int(x["draws"]))

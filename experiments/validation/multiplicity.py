@@ -30,7 +30,7 @@ class Pair(NamedTuple):
 
 
 class Multiplicity(NamedTuple):
-    """Pairs over seeds in a calm month and at each run's worst month, and which runs had a systemic cascade."""
+    """Pairs over seeds in a calm month and at the worst month of the runs with defaults; which of these were systemic."""
 
     calm_month: int
     calm: list[Pair]
@@ -56,19 +56,21 @@ def measure(scenario: Scenario, seeds: range, calm_month: int = 20) -> Multiplic
     """Return both equilibria for each seed; the worst month is the one of the largest defaults within three months."""
     chip = [c.name for c in scenario.chips].index(_CHIP)
 
-    def one(seed: int) -> tuple[Pair, Pair, bool]:
+    def at(seed: int, month: int) -> Pair:
+        world = build_world(scenario, seed)
+        while world.clock[0].month < month:
+            advance(world, MONTH)
+        return _pair(world, chip)
+
+    def one(seed: int) -> tuple[Pair, Pair | None, bool]:
         told = run(scenario, seed, amplification=False).summary
-        pairs = []
-        for month in (calm_month, int(told["worst_month"])):
-            world = build_world(scenario, seed)
-            while world.clock[0].month < month:
-                advance(world, MONTH)
-            pairs.append(_pair(world, chip))
-        return pairs[0], pairs[1], bool(told["systemic"])
+        worst = int(told["worst_month"])
+        return at(seed, calm_month), at(seed, worst) if worst >= 0 else None, bool(told["systemic"])
 
     with ThreadPoolExecutor() as pool:
-        calm, worst, systemic = zip(*pool.map(one, seeds), strict=True)
-    return Multiplicity(calm_month, list(calm), list(worst), list(systemic))
+        found = list(pool.map(one, seeds))
+    busts = [(pair, systemic) for _, pair, systemic in found if pair is not None]
+    return Multiplicity(calm_month, [pair for pair, _, _ in found], [pair for pair, _ in busts], [systemic for _, systemic in busts])
 
 
 def rows(result: Multiplicity) -> list[tuple[str, ...]]:
@@ -76,7 +78,7 @@ def rows(result: Multiplicity) -> list[tuple[str, ...]]:
     (median and 10 to 90 %), and mean share of secured debt that collateral does not cover."""
     bad = [pair for pair, systemic in zip(result.worst, result.systemic, strict=True) if systemic]
     table = []
-    for when, pairs in ((f"calm (month {result.calm_month})", result.calm), ("worst month", result.worst), ("worst month of systemic runs", bad)):
+    for when, pairs in ((f"calm (month {result.calm_month})", result.calm), ("worst month, runs with defaults", result.worst), ("worst month of systemic runs", bad)):
         if not pairs:
             continue
         start, top, low, covered, bare = (np.array(column) for column in zip(*pairs, strict=True))
