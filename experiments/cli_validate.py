@@ -24,7 +24,7 @@ def validate(
     folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="folder of case files", show_default="the shipped cases")] = None,
     only: Annotated[str, typer.Option(metavar="a,c,...", help="models (letters), cases or facts, by comma")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, with every value compared")] = False,
-    scaled: Annotated[Path | None, typer.Option(metavar="FILE.npz", help="a stress test from arrays: cash, holdings, other_assets, equity, liabilities")] = None,
+    scaled: Annotated[str, typer.Option(metavar="FILE.npz|NxM", help="a stress test from arrays (cash, holdings, other_assets, equity, liabilities), or of drawn ones")] = "",
     equilibria: Annotated[bool, typer.Option("--equilibria", help="greatest and least fire-sale equilibrium of the base's loans")] = False,
     facts: Annotated[bool, typer.Option("--facts", help="stylised facts, each with its mechanism on and off")] = False,
     hindcast: Annotated[bool, typer.Option("--hindcast", help="the bust of ASIC-backed loans of 2022 against what happened")] = False,
@@ -36,7 +36,7 @@ def validate(
     console = make_console(stderr=True)
     load_engine(console)
     block, text, failed = "cases", "", False
-    if scaled is not None:
+    if scaled:
         text = _scaled(scaled, as_json)
         block = "scaled"
     elif equilibria:
@@ -80,14 +80,14 @@ def _cases(folder: Path | None, only: set[str], as_json: bool, console: Console)
     return show.markdown(checks), any(c.verdict != "pass" for c in checks)
 
 
-def _scaled(file: Path, as_json: bool) -> str:
+def _scaled(file: str, as_json: bool) -> str:
     from experiments.validation import show
     from experiments.validation.stress import scaled
 
     result = scaled(file)
     lines = show.scaled_lines(result)
     if as_json:
-        values: dict[str, Any] = result._asdict() | {"failures": result.failures.tolist(), "sold": result.sold.tolist()}
+        values: dict[str, Any] = result._asdict() | {"failures": result.failures.tolist(), "sold": result.sold.tolist(), "defaults": int(result.failures.sum())}
         print(json.dumps(values))
     else:
         print("\n".join(lines))

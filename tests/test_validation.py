@@ -16,6 +16,7 @@ from experiments import cli
 from experiments.validation import SHIPPED, check_cases, load_cases
 from experiments.validation.check import FAIL, PASS, UNKNOWN, check_case
 from experiments.validation.funds import hill_index
+from experiments.validation.reference import balance_sheets, numpy_rounds
 from experiments.validation.stress import scaled
 from simulation.build import build_world
 from simulation.config import base_config, load_scenario
@@ -182,74 +183,37 @@ def test_the_written_block_is_replaced(tmp_path):
 # --- rounds of deleveraging against plain NumPy ------------------------------------------------------------------------
 
 
-def numpy_rounds(cash, holdings, other, loan, liabilities, shock, impact, minimum, trigger, target, steps):
-    """The same stress test with whole arrays, written apart from the rules."""
-    cash, units, loan = cash.copy(), holdings.copy(), loan.copy()
-    price = np.ones(units.shape[1])
-    price[0] -= shock
-    issued, offered, dead = units.sum(0), np.zeros_like(units), np.zeros(len(cash), bool)
-    failures, sold, total = [], [], 0.0
-    for _ in range(steps):
-        wanted = offered.sum(0)
-        after = price * np.exp(-impact * np.divide(wanted, issued, out=np.zeros_like(wanted), where=issued > 0))
-        cash += offered @ (0.5 * (price + after))
-        units -= offered
-        price, total = after, total + wanted.sum()
-        assets = cash + other + units @ price
-        equity = assets - loan - liabilities
-        new = ~dead & (equity < minimum * assets)
-        calm = ~dead & ~new
-        low = calm & (equity < trigger * assets)
-        need = np.where(low, np.maximum(0, assets - equity / target), 0)
-        paid = np.minimum(np.minimum(need, cash), loan)
-        cash, loan = cash - paid, loan - paid
-        value = units @ price
-        share = np.clip(np.divide(need - paid - cash, value, out=np.zeros_like(value), where=value > 0), 0, 1)
-        share = np.where(new, 1.0, np.where(low, share, 0.0))
-        offered = units * share[:, None]
-        dead |= new
-        failures.append(int(new.sum()))
-        sold.append(total / issued.sum())
-    return failures, np.array(sold)
-
-
-def balance_sheets(n, m, seed):
-    rng = np.random.default_rng(seed)
-    size = rng.lognormal(0, 1.5, n)
-    held = rng.random((n, m)) < 0.3
-    held[np.arange(n), rng.integers(0, m, n)] = True
-    holdings = held / held.sum(1, keepdims=True) * 0.2 * size[:, None]
-    equity, cash = size * rng.uniform(0.04, 0.08, n), 0.05 * size
-    return {"cash": cash, "holdings": holdings, "other_assets": size - cash - holdings.sum(1), "equity": equity, "liabilities": size - equity}
-
-
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 60), st.integers(1, 8), st.integers(0, 10_000), st.floats(0, 0.5), st.floats(0.0, 0.1), st.sampled_from([0.035, 0.04, 1.0]))
 def test_rounds_agree_with_numpy(n, m, seed, shock, impact, trigger):
     x = balance_sheets(n, m, seed)
     half = 0.5 * x["liabilities"]
     beta = -math.log(1 - impact) / 0.05
-    expected = numpy_rounds(x["cash"], x["holdings"], x["other_assets"], half, half, shock, beta, 0.03, trigger, 0.05, 8)
-    system = make_system(x["cash"], x["holdings"], x["other_assets"], half, half, impact=beta, minimum=0.03, trigger=trigger, target=0.05, borne=0.5)
+    rules = {"impact": beta, "minimum": 0.03, "trigger": trigger, "target": 0.05}
+    expected = numpy_rounds(x["cash"], x["holdings"], x["other_assets"], half, half, shock=shock, steps=8, **rules)
+    system = make_system(x["cash"], x["holdings"], x["other_assets"], half, half, borne=0.5, **rules)
     system.assets["price"][0] *= 1 - shock
     got = deleverage(system, 8)
-    assert got.failures.tolist() == expected[0]
+    assert got.failures.tolist() == expected[0].tolist()
     assert got.sold == pytest.approx(expected[1], abs=1e-9)
 
 
 def test_scaled_reads_arrays_and_says_what_is_missing(tmp_path, capsys):
     x = balance_sheets(300, 10, 5)
     np.savez(tmp_path / "x.npz", **x)
-    got = scaled(tmp_path / "x.npz", repeats=1)
+    got = scaled(str(tmp_path / "x.npz"), repeats=1)
     half = 0.5 * x["liabilities"]
-    expected = numpy_rounds(x["cash"], x["holdings"], x["other_assets"], half, half, 0.2, -math.log(0.99) / 0.05, 0.03, 0.04, 0.05, 10)
-    assert got.failures.tolist() == expected[0]
+    rules = {"impact": -math.log(0.99) / 0.05, "minimum": 0.03, "trigger": 0.04, "target": 0.05}
+    expected = numpy_rounds(x["cash"], x["holdings"], x["other_assets"], half, half, shock=0.2, steps=10, **rules)
+    assert got.failures.tolist() == expected[0].tolist()
     assert got.sold == pytest.approx(expected[1], abs=1e-9)
+    assert got.difference < 1e-9
+    assert scaled("300x10", repeats=1).institutions == 300
     _run(["validate", "--scaled", str(tmp_path / "x.npz")])
     out = capsys.readouterr().out
     assert f"defaults: {sum(expected[0])} " in out
     assert "milliseconds" in out
-    for name, value, words in (("cash", None, "lacks the array cash"), ("equity", x["equity"] * 2, "does not balance"), ("holdings", x["holdings"][:, 0], "balance")):
+    for name, value, words in (("cash", None, "lacks the array cash"), ("equity", x["equity"] * 2, "does not balance"), ("holdings", x["holdings"][:, 0], "N x M"), ("cash", x["cash"] * np.nan, "finite")):
         arrays = {k: v for k, v in x.items() if k != name} | ({name: value} if value is not None else {})
         np.savez(tmp_path / "y.npz", **arrays)
         with pytest.raises(SystemExit) as exit_:

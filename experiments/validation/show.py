@@ -109,4 +109,5 @@ def scaled_lines(result: Scaled) -> list[str]:
         f"defaults: {int(result.failures.sum())} ({', '.join(str(int(n)) for n in result.failures)} by step)",
         f"fraction sold: {result.sold[-1]:.10f}",
         f"milliseconds: {result.milliseconds:.3f}",
+        f"in plain NumPy: {result.numpy_milliseconds:.3f} ms, {result.numpy_milliseconds / result.milliseconds:.1f} times as long; largest difference of the fractions {result.difference:.1e}",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 import zipfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.validation.cases import Case
+from experiments.validation.reference import balance_sheets, numpy_rounds
 from simulation.config import ConfigError, Fault
 from simulation.deleveraging import System, clear_sales, deleverage, make_system, order_sales, target_leverage
 
@@ -119,17 +121,54 @@ def stress_test(case: Case) -> dict[str, Any]:
 
 
 class Scaled(NamedTuple):
-    """Outcome of a stress test from arrays: institutions, assets, failures and share sold by step, milliseconds (median)."""
+    """Outcome of a stress test from arrays: institutions, assets, failures and share sold by step, median milliseconds, and
+    those of the same test in plain NumPy with the largest difference of the shares."""
 
     institutions: int
     assets: int
     failures: np.ndarray
     sold: np.ndarray
     milliseconds: float
+    numpy_milliseconds: float
+    difference: float
+
+
+def read_arrays(file: str) -> dict[str, np.ndarray]:
+    """Return the balance sheets of a ``.npz`` file, or drawn ones of the size "NxM". Raises ConfigError."""
+    size = re.fullmatch(r"([1-9]\d{0,6})x([1-9]\d{0,4})", file)
+    if size and not Path(file).exists():
+        return balance_sheets(int(size[1]), int(size[2]))
+    try:
+        with np.load(file, allow_pickle=False) as data:
+            arrays = {name: np.asarray(data[name], float) for name in data.files}
+    except FileNotFoundError:
+        raise _refuse(file, "does not exist; name a .npz file, or a size as 1000x10") from None
+    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+        raise _refuse(file, f"is not a .npz file of numbers ({error})") from None
+    for name in ("other", "others"):
+        if "other_assets" not in arrays and name in arrays:
+            arrays["other_assets"] = arrays.pop(name)
+    missing = [name for name in ("cash", "holdings", "other_assets", "equity", "liabilities") if name not in arrays]
+    if missing:
+        raise _refuse(file, f"lacks the array {', '.join(missing)}; it has {', '.join(arrays) or 'none'}")
+    n = arrays["cash"].shape
+    if len(n) != 1 or arrays["holdings"].ndim != 2 or any(arrays[k].shape[:1] != n for k in arrays) or any(arrays[k].ndim != 1 for k in arrays if k != "holdings"):
+        shapes = ", ".join(f"{k} {v.shape}" for k, v in arrays.items())
+        raise _refuse(file, f"needs vectors of N entries and holdings of N x M; it has {shapes}")
+    if not all(np.isfinite(v).all() for v in arrays.values()):
+        raise _refuse(file, "holds numbers that are not finite")
+    assets = arrays["cash"] + arrays["holdings"].sum(1) + arrays["other_assets"]
+    if np.abs(assets - arrays["liabilities"] - arrays["equity"]).max() > 1e-6 * np.abs(assets).max():
+        raise _refuse(file, "does not balance: cash + holdings + other_assets must be liabilities + equity in each row")
+    return arrays
+
+
+def _refuse(file: str, message: str) -> ConfigError:
+    return ConfigError([Fault(file, "", message)])
 
 
 def scaled(
-    file: Path, *, steps: int = 10, shock: float = 0.2, impact: float = 0.01, minimum: float = 0.03, trigger: float = 0.04,
+    file: str, *, steps: int = 10, shock: float = 0.2, impact: float = 0.01, minimum: float = 0.03, trigger: float = 0.04,
     target: float = 0.05, repeats: int = 15,
 ) -> Scaled:  # fmt: skip
     """Run the stress test on the arrays of a ``.npz`` file: cash N, holdings N x M, other_assets N, equity N, liabilities N (USD).
@@ -137,41 +176,25 @@ def scaled(
     Asset 0 loses ``shock``; selling 5 % of an issue costs ``impact``. Half of the liabilities are a loan that can be
     repaid, unless the file holds ``loan``. Raises :class:`ConfigError` on a file or arrays that do not fit.
     """
-
-    def refuse(message: str) -> ConfigError:
-        return ConfigError([Fault(str(file), "", message)])
-
-    try:
-        with np.load(file, allow_pickle=False) as data:
-            arrays = {name: np.asarray(data[name], float) for name in data.files}
-    except FileNotFoundError:
-        raise refuse("does not exist") from None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise refuse(f"is not a .npz file of numbers ({error})") from None
-    for name in ("other", "others"):
-        if "other_assets" not in arrays and name in arrays:
-            arrays["other_assets"] = arrays.pop(name)
-    missing = [name for name in ("cash", "holdings", "other_assets", "equity", "liabilities") if name not in arrays]
-    if missing:
-        raise refuse(f"lacks the array {', '.join(missing)}; it has {', '.join(arrays) or 'none'}")
+    arrays = read_arrays(file)
     loan = arrays.get("loan", 0.5 * arrays["liabilities"])
-    assets = arrays["cash"] + arrays["holdings"].sum(-1) + arrays["other_assets"]
-    if arrays["equity"].shape != assets.shape or np.abs(assets - arrays["liabilities"] - arrays["equity"]).max() > 1e-6 * np.abs(assets).max():
-        raise refuse("does not balance: cash + holdings + other_assets must be liabilities + equity in each row")
-    times = []
+    rules = {"impact": -math.log(1.0 - impact) / 0.05, "minimum": minimum, "trigger": trigger, "target": target}
+    sheets = (arrays["cash"], arrays["holdings"], arrays["other_assets"], loan, arrays["liabilities"] - loan)
+    times: list[list[float]] = [[], []]
     for _ in range(repeats):
         try:
-            system = make_system(
-                arrays["cash"], arrays["holdings"], arrays["other_assets"], loan, arrays["liabilities"] - loan,
-                impact=-math.log(1.0 - impact) / 0.05, minimum=minimum, trigger=trigger, target=target, borne=0.5,
-            )  # fmt: skip
+            system = make_system(*sheets, borne=0.5, **rules)
         except ValueError as error:
-            raise refuse(str(error)) from None
+            raise _refuse(file, str(error)) from None
         system.assets["price"][0] *= 1.0 - shock
         begun = time.perf_counter()
         rounds = deleverage(system, steps)
-        times.append(1e3 * (time.perf_counter() - begun))
-    return Scaled(len(assets), arrays["holdings"].shape[1], rounds.failures, rounds.sold, float(np.median(times)))
+        middle = time.perf_counter()
+        failures, sold = numpy_rounds(*sheets, shock=shock, steps=steps, **rules)
+        times[0].append(1e3 * (middle - begun))
+        times[1].append(1e3 * (time.perf_counter() - middle))
+    apart = math.inf if (failures != rounds.failures).any() else float(np.abs(sold - rounds.sold).max())
+    return Scaled(*arrays["holdings"].shape, rounds.failures, rounds.sold, float(np.median(times[0])), float(np.median(times[1])), apart)
 
 
 FORMS = (
