@@ -58,7 +58,8 @@ def lay_lots(w, released, share, draws):
             units = float(round(planned * share[g] / chip.power))
             if units < 1.0:
                 continue
-            open_fleet_lot(w, w.lots[k], op, released[g], units, draws[o, g])
+            open_fleet_lot(w.terms[0], chip, op, w.lots[k], units, draws[o, g, 0], draws[o, g, 1])
+            w.lots[k].chip = released[g]
             w.lots[k].owner = len(w.lenders) + o
             w.lots[k].following = above
             w.lots[k].preceding = -1
@@ -75,17 +76,14 @@ def lay_lots(w, released, share, draws):
 
 
 @rule
-def open_fleet_lot(w, lot, op, g, units, draws):
-    """Write a lot of ``units`` of generation ``g``: age and end of its contract by the first two draws; add its power (kW)."""
-    terms = w.terms[0]
-    chip = w.chips[g]
-    lot.chip = g
+def open_fleet_lot(terms, chip, op, lot, units, age, end):
+    """Write a lot of ``units`` of a generation, its age and the end of its contract by draws in [0, 1); add its power (kW)."""
     lot.units = units
-    lot.vintage = -float(math.floor(draws[0] * min(24, -chip.release)))
+    lot.vintage = -float(math.floor(age * min(24, -chip.release)))
     lot.cost = chip.list_price * (1.0 + terms.credit_soft_cost)
     lot.contracted = op.contract_share
     lot.contract_price = terms.rental_rent * terms.rental_contract_discount
-    lot.contract_end = 1 + math.floor(draws[1] * terms.rental_contract_term)
+    lot.contract_end = 1 + math.floor(end * terms.rental_contract_term)
     lot.loan = -1
     power = units * chip.power
     op.used_power += power
@@ -102,7 +100,16 @@ def lend_opening(w, released, draws, asked, lent):
     w = borrow(w)
     clock = w.clock[0]
     for k in range(clock.used_lots):
-        ask_opening(w, w.lots[k], w.loans[k], released, draws, asked)
+        lot = w.lots[k]
+        loan = w.loans[k]
+        o = lot.owner - len(w.lenders)
+        g = 0
+        while released[g] != lot.chip:
+            g += 1
+        loan.borrower = o
+        loan.lender = known_lender(w.bank_ptr, w.bank, o, draws[o, g, 2])
+        ask_opening(w.terms[0], w.chips[lot.chip], lot, loan, draws[o, g, 3], draws[o, g, 4])
+        asked[loan.lender] += loan.principal
     last = -1
     clock.free_loan = clock.used_lots
     for k in range(clock.used_lots):
@@ -110,7 +117,7 @@ def lend_opening(w, released, draws, asked, lent):
         cash = w.lenders[loan.lender].cash
         # A lender lends at most its cash: the rest of the fleet is owned outright.
         loan.principal *= min(1.0, 0.9 * cash / max(asked[loan.lender], 1.0))
-        grant_opening(w, loan)
+        grant_opening(w.terms[0], w.lenders[loan.lender], w.operators[loan.borrower], loan)
         lent[loan.lender] += loan.principal
         if loan.principal > 0.0:
             w.lots[k].loan = k
@@ -130,33 +137,29 @@ def lend_opening(w, released, draws, asked, lent):
 
 
 @rule
-def ask_opening(w, lot, loan, released, draws, asked):
-    """Choose the lender of a lot, its maturity, and what the owner asks for (``principal``, USD); an owner that knows no lender asks for nothing."""
-    terms = w.terms[0]
-    o = lot.owner - len(w.lenders)
-    g = 0
-    while released[g] != lot.chip:
-        g += 1
-    first = w.bank_ptr[o]
-    known = w.bank_ptr[o + 1] - first
-    loan.kind = EQUIPMENT
-    loan.borrower = o
-    loan.maturity = 6 + math.floor(draws[o, g, 3] * (terms.credit_maturity - 5))
-    loan.collateral = lot.units * w.chips[lot.chip].appraisal
-    loan.principal = 0.0
-    loan.lender = 0
-    if known > 0:
-        loan.lender = w.bank[first + math.floor(draws[o, g, 2] * known)]
-        if draws[o, g, 4] < terms.credit_initial_pledged:
-            loan.principal = terms.credit_initial_debt * loan.collateral
-    asked[loan.lender] += loan.principal
+def known_lender(bank_ptr, bank, o, u):
+    """Return the lender that operator ``o`` borrows from by a draw in [0, 1); -1 if it knows none."""
+    first = bank_ptr[o]
+    known = bank_ptr[o + 1] - first
+    return bank[first + math.floor(u * known)] if known > 0 else -1
 
 
 @rule
-def grant_opening(w, loan):
+def ask_opening(terms, chip, lot, loan, u, chance):
+    """Write what the owner of a lot asks for: principal and collateral (USD), maturity (month), the two by draws in [0, 1)."""
+    loan.kind = EQUIPMENT
+    loan.maturity = 6 + math.floor(u * (terms.credit_maturity - 5))
+    loan.collateral = lot.units * chip.appraisal
+    loan.principal = 0.0
+    if loan.lender < 0:
+        loan.lender = 0
+    elif chance < terms.credit_initial_pledged:
+        loan.principal = terms.credit_initial_debt * loan.collateral
+
+
+@rule
+def grant_opening(terms, lender, op, loan):
     """Write the terms of an opening loan by its principal and collateral (USD); the borrower owes it."""
-    terms = w.terms[0]
-    lender = w.lenders[loan.lender]
     loan.status = PERFORMING
     loan.rate = terms.credit_base_rate + lender.spread
     loan.amortisation = loan.principal / lender.life
@@ -165,4 +168,4 @@ def grant_opening(w, loan):
         min(terms.credit_covenant_cap, loan.opening_ltv + terms.credit_covenant_margin),
         loan.opening_ltv + terms.credit_covenant_margin / 3.0,
     )
-    w.operators[loan.borrower].debt += loan.principal
+    op.debt += loan.principal
