@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 
 from simulation.config import ConfigError, Fault, load_study, parameters, set_path
 from simulation.declare import Section
+from simulation.kept import kept
 from simulation.panel import PANEL
 from simulation.scenario import Scenario
 from simulation.summary import SUMMARY
@@ -288,6 +289,7 @@ def _check_points(study: Study, where: Callable) -> None:
         raise ConfigError(list(dict.fromkeys(faults)))
 
 
+@kept
 def panel_columns(scenario: Scenario) -> dict[str, tuple[str, int]]:
     """Return what ``record.panel`` may name: (column, generation), -1 for the panel; price_h100, depth_units_b200, ..."""
     from simulation.panel import CHIP_PANEL

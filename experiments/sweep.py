@@ -9,7 +9,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +32,10 @@ from simulation.world import World
 
 #: Seconds of work that a chunk should hold: short enough to lose little, long enough to write few files.
 _CHUNK_SECONDS = 3.0
+#: So many runs go together, stage by stage: a run sweeps all of Python out of the processor's caches, and to build
+#: and to read a world after another takes half the time of doing it after a run. Fewer, where their agents are many.
+_TOGETHER = 8
+_AGENTS = 4_000
 _local = threading.local()
 
 
@@ -59,11 +63,71 @@ class Progress:
 # --- one run --------------------------------------------------------------------------------------------------------
 
 
-def play(study: Study, scenario: Scenario, seed: int, replication: int) -> World:
-    """Run one world to the horizon or to the study's stop. Its memory is this thread's: read it before the next run."""
-    spare = getattr(_local, "world", None)
-    _local.world = None
-    world = build_world(scenario, seed, replication, reuse=spare)
+class _Run:
+    """One run of a study, stage by stage: :meth:`build`, :meth:`advance`, :meth:`read`; its twin goes with it.
+
+    ``row`` is what the table of runs gets, ``panels`` and ``events`` what is recorded. A stage that fails makes its
+    message the row's, and the later ones do nothing.
+    """
+
+    def __init__(self, study: Study, run: int) -> None:
+        self.study, self.run = study, run
+        self.point, *self.draw = study.draw(run)
+        seed, replication = self.draw
+        self.row: dict[str, Any] = {"run": run, "point": self.point, "seed": seed, "replication": replication, **study.points[self.point]}
+        self.panels: list[dict[str, Any]] = []
+        self.events: list[tuple[int, np.ndarray]] = []
+        self.worlds: list[World] = []
+        self.failed = False
+        self.seconds = 0.0
+
+    def attempt(self, stage: Callable[..., None], *given: Any) -> None:
+        """Carry out a stage if none has failed, and note how long it takes."""
+        if self.failed:
+            return
+        began = time.perf_counter()
+        try:
+            stage(*given)
+        except (InvariantError, ConfigError, ArithmeticError, ValueError, MemoryError) as error:
+            self.failed, self.worlds = True, []
+            self.row |= {"status": "failed", "message": f"{type(error).__name__}: {error}"}
+        self.seconds += time.perf_counter() - began
+
+    def build(self, scenarios: dict[int, list[Scenario]]) -> None:
+        """Build the world (and the twin's) in memory that this thread does not need any more."""
+        if self.point not in scenarios:
+            scenarios.clear()
+            scenario = self.study.scenario_at(self.point)
+            twin = self.study.plan.twin
+            scenarios[self.point] = [scenario, set_path(scenario, twin, "twin")] if twin else [scenario]
+        for scenario in scenarios[self.point]:
+            self.worlds.append(build_world(scenario, *self.draw, reuse=_spare().pop() if _spare() else None))
+
+    def advance(self) -> None:
+        """Advance to the horizon or to the study's stop."""
+        for world in self.worlds:
+            _go(self.study, world)
+
+    def read(self) -> None:
+        """Read the measures and what is recorded; give the worlds' memory back."""
+        found = measures(self.worlds[0])
+        _record(self.study, self.worlds[0], self.run, self.panels, self.events)
+        for twin in self.worlds[1:]:
+            found |= {f"twin_{name}": value for name, value in measures(twin).items()}
+        self.row |= found | {"status": "done", "message": ""}
+        _spare().extend(self.worlds)
+        self.worlds = []
+
+
+def _spare() -> list[World]:
+    """Return the worlds of this thread that nobody needs any more."""
+    if not hasattr(_local, "spare"):
+        _local.spare = []
+    return _local.spare
+
+
+def _go(study: Study, world: World) -> None:
+    """Advance a world to the horizon or to the study's stop; raise InvariantError if an identity is violated."""
     when = study.plan.stop.when
     if when is None:
         advance(world, HORIZON)
@@ -73,8 +137,6 @@ def play(study: Study, scenario: Scenario, seed: int, replication: int) -> World
             if _reached(world, when):
                 break
     raise_fault(world)
-    _local.world = world
-    return world
 
 
 def _reached(world: World, when: Any) -> bool:
@@ -98,45 +160,37 @@ def measures(world: World) -> dict[str, Any]:
     return row | {f"defaults_{cause}": n for cause, n in summary["defaults_by_cause"].items()}
 
 
-def run_one(study: Study, scenarios: dict[int, Scenario], run: int) -> tuple[dict[str, Any], list[dict[str, Any]], list[np.ndarray]]:
+def run_together(study: Study, scenarios: dict[int, list[Scenario]], numbers: Iterable[int]) -> list[_Run]:
+    """Return some runs, done; ``scenarios`` keeps those of the last point from call to call."""
+    runs = [_Run(study, number) for number in numbers]
+    for run in runs:
+        run.attempt(run.build, scenarios)
+    for run in runs:
+        run.attempt(run.advance)
+    for run in runs:
+        run.attempt(run.read)
+    return runs
+
+
+def run_one(study: Study, run: int) -> tuple[dict[str, Any], list[dict[str, Any]], list[tuple[int, np.ndarray]]]:
     """Return the row of a run, its recorded panel (columns) and events; a failing run is a row with its message."""
-    point, seed, replication = study.draw(run)
-    row: dict[str, Any] = {"run": run, "point": point, "seed": seed, "replication": replication, **study.points[point]}
-    panels: list[dict[str, Any]] = []
-    events: list[np.ndarray] = []
-    began = time.perf_counter()
-    try:
-        if point not in scenarios:
-            scenarios.clear()
-            scenarios[point] = study.scenario_at(point)
-            if study.plan.twin:
-                scenarios[-1] = set_path(scenarios[point], study.plan.twin, "twin")
-        world = play(study, scenarios[point], seed, replication)
-        found = measures(world)
-        _record(study, world, run, panels, events)
-        if study.plan.twin:
-            other = measures(play(study, scenarios[-1], seed, replication))
-            found |= {f"twin_{name}": value for name, value in other.items()}
-        row |= found | {"status": "done", "message": ""}
-    except (InvariantError, ConfigError, ArithmeticError, ValueError, MemoryError) as error:
-        row |= {"status": "failed", "message": f"{type(error).__name__}: {error}"}
-    row["wall_ms"] = 1e3 * (time.perf_counter() - began)
-    return row, panels, events
+    (done,) = run_together(study, {}, [run])
+    return done.row, done.panels, done.events
 
 
 def _record(study: Study, world: World, run: int, panels: list, events: list) -> None:
-    months = int(world.clock[0].month)
+    clock, panel, chip_panel = (table.view(np.ndarray) for table in (world.clock, world.panel, world.chip_panel))
+    months = int(clock["month"][0])
     if study.plan.record.panel:
         columns = panel_columns(study.scenario)
         n_g = len(world.chips)
         data: dict[str, Any] = {"run": np.full(months, run), "month": np.arange(months)}
         for name in study.plan.record.panel:
             column, g = columns[name]
-            rows = world.panel[:months] if g < 0 else world.chip_panel[: months * n_g].reshape(-1, n_g)[:, g]
-            data[name] = np.array(rows[column])
+            data[name] = panel[column][:months].copy() if g < 0 else chip_panel[column][g : months * n_g : n_g].copy()
         panels.append(data)
     if study.plan.record.events:
-        events.append((run, world.events[: int(world.clock[0].events)].copy()))
+        events.append((run, world.events[: clock["events"][0]].copy()))
 
 
 # --- chunks ---------------------------------------------------------------------------------------------------------
@@ -144,19 +198,23 @@ def _record(study: Study, world: World, run: int, panels: list, events: list) ->
 
 def run_chunk(job: Job) -> tuple[int, int, int]:
     """Carry out a chunk and write its shards, that of the runs last; return (chunk, runs done, runs failed)."""
-    rows, panels, events = [], [], []
-    scenarios: dict[int, Scenario] = {}
-    for run in range(job.first, job.last):
-        row, recorded, happened = run_one(job.study, scenarios, run)
-        rows.append(row)
-        panels += recorded
-        events += happened
+    runs: list[_Run] = []
+    scenarios: dict[int, list[Scenario]] = {}
+    first, size = job.first, 1
+    while first < job.last:
+        runs += run_together(job.study, scenarios, range(first, min(job.last, first + size)))
+        first += size
+        nodes = max((len(world.first_lot) for world in _spare()), default=_AGENTS)
+        size = max(1, min(_TOGETHER, _AGENTS // nodes))
+    rows = [run.row for run in runs]
+    panels = [panel for run in runs for panel in run.panels]
+    events = [happened for run in runs for happened in run.events]
     store = Store(job.place)
     if panels:
         store.write_table(pa.table({name: np.concatenate([p[name] for p in panels]) for name in panels[0]}), "panel", shard_name(job.chunk))
     if events:
         store.write_table(_events_table(events), "events", shard_name(job.chunk))
-    times = {"run": [row["run"] for row in rows], "wall_ms": [row.pop("wall_ms") for row in rows]}
+    times = {"run": [run.run for run in runs], "wall_ms": [1e3 * run.seconds for run in runs]}
     store.write_table(pa.table(times), "times", shard_name(job.chunk))
     store.write_table(runs_table(rows), "runs", shard_name(job.chunk))
     failed = sum(row["status"] != "done" for row in rows)
@@ -287,7 +345,7 @@ def measure(study: Study, runs: int = 3) -> float:
     taken = []
     for run in dict.fromkeys(np.linspace(0, study.runs - 1, runs + 1).astype(int).tolist()):
         began = time.perf_counter()
-        run_one(study, {}, run)
+        run_one(study, run)
         taken.append(time.perf_counter() - began)
     return float(np.median(taken[1:] or taken))
 

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from agents.rule import entry
+from simulation.kept import kept
 from simulation.panel import PATH
 from simulation.scenario import Scenario
 from simulation.streams import stream
@@ -23,19 +25,20 @@ def draw_paths(scenario: Scenario, seed: int, replication: int) -> np.recarray:
     months = scenario.run.months
     uniforms = stream(seed, replication, "regimes").random((months, 5))
     normals = stream(seed, replication, "shocks").standard_normal((months, 4))
-    coin_stress, demand_stress = draw_stress(scenario, uniforms)
-    paths = PATH.empty(months)
-    paths.stress_coin = coin_stress
-    paths.stress_demand = demand_stress
-    _coin_returns(scenario, paths, normals, uniforms[:, 4])
-    _demand(scenario, paths, normals, uniforms[:, 3])
+    paths = PATH.plain(months)
+    paths["stress_coin"], paths["stress_demand"] = draw_stress(scenario, uniforms)
+    paths["btc_return"] = returns = _coin_returns(scenario, paths, normals[:, 0], uniforms[:, 4])
+    coin, demand = scenario.drivers.coin, scenario.drivers.demand
+    paths["eth_return"] = coin.eth_beta * returns + coin.eth_volatility * normals[:, 1]
+    paths["demand_growth"] = _demand(scenario, paths, normals, uniforms[:, 3])
+    paths["efficiency"] = demand.deflation + demand.deflation_volatility * normals[:, 3]
     block = scenario.drivers.block
     if block.units > 0 and block.month < months:
-        paths.block_units[block.month] = block.units
-        paths.block_chip[block.month] = [chip.name for chip in scenario.chips].index(block.chip)
+        paths["block_units"][block.month] = block.units
+        paths["block_chip"][block.month] = [chip.name for chip in scenario.chips].index(block.chip)
     if scenario.drivers.file:
         _overlay(scenario.drivers.file, paths)
-    return paths
+    return paths.view(np.recarray)
 
 
 def draw_stress(scenario: Scenario, uniforms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -46,67 +49,86 @@ def draw_stress(scenario: Scenario, uniforms: np.ndarray) -> tuple[np.ndarray, n
     ignores an entry, which leaves the other its marginal p.
     """
     r = scenario.drivers.regimes
-    both, one = r.coupling * r.entry, r.entry
-    coin = demand = 0
-    chains = np.zeros((2, len(uniforms)), np.int64)
-    for month, (leave_coin, leave_demand, enter, *_) in enumerate(uniforms.tolist()):
-        was_coin, was_demand = coin, demand
-        if was_coin and leave_coin < r.exit:
-            coin = 0
-        if was_demand and leave_demand < r.exit:
-            demand = 0
-        if month >= r.first_month:
-            if enter < one and not was_coin:
-                coin = 1
-            if (enter < both or one <= enter < 2 * one - both) and not was_demand:
-                demand = 1
-        chains[0, month], chains[1, month] = coin, demand
-    return chains[0], chains[1]
+    coin, demand = np.zeros((2, len(uniforms)), np.int64)
+    walk_stress(uniforms, r.entry, r.coupling * r.entry, r.exit, r.first_month, coin, demand)
+    return coin, demand
+
+
+@entry
+def walk_stress(uniforms, enters, both, leaves, first_month, coin, demand):
+    """Write the two chains: ``enters`` and ``leaves`` are probabilities a month, ``both`` that of a joint entry."""
+    was_coin = 0
+    was_demand = 0
+    for month in range(len(uniforms)):
+        in_coin = was_coin
+        in_demand = was_demand
+        if was_coin and uniforms[month, 0] < leaves:
+            in_coin = 0
+        if was_demand and uniforms[month, 1] < leaves:
+            in_demand = 0
+        if month >= first_month:
+            u = uniforms[month, 2]
+            if u < enters and not was_coin:
+                in_coin = 1
+            if (u < both or enters <= u < 2 * enters - both) and not was_demand:
+                in_demand = 1
+        coin[month] = was_coin = in_coin
+        demand[month] = was_demand = in_demand
 
 
 def _entries(stress: np.ndarray) -> np.ndarray:
     """Return 1.0 in the months in which a stress begins."""
-    return np.diff(stress, prepend=0).clip(0).astype(float)
+    begins = stress.astype(float)
+    begins[1:] = stress[1:] > stress[:-1]
+    return begins
 
 
-def _coin_returns(scenario: Scenario, paths: np.recarray, normals: np.ndarray, uniform: np.ndarray) -> None:
+def _coin_returns(scenario: Scenario, paths: np.ndarray, shock: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """Return bitcoin's log return of each month, by the process that the scenario chooses."""
     coin = scenario.drivers.coin
-    stress = paths.stress_coin
+    stress = paths["stress_coin"]
     drift = np.where(stress, coin.stress_drift, coin.calm_drift) + coin.stress_jump * _entries(stress)
-    returns = drift + np.where(stress, coin.stress_volatility, coin.calm_volatility) * normals[:, 0]
-    if coin.path != "regime":
-        start, recorded = read_series(coin.series, os.path.getmtime(coin.series))
-        year, month = map(int, scenario.run.start.split("-"))
-        offset = year * 12 + month - 1 - start
-        if coin.path == "history":
-            # The recorded path as far as it goes, but never into the months in which stress can begin.
-            known = recorded[max(0, offset) :][: min(len(returns), scenario.drivers.regimes.first_month)]
-            returns[: len(known)] = known
-        else:
-            first = (uniform[::_BLOCK] * (len(recorded) - _BLOCK + 1)).astype(int)
-            blocks = [recorded[k : k + _BLOCK] for k in first]
-            returns = np.concatenate(blocks)[: len(returns)]
-    paths.btc_return = returns
-    paths.eth_return = coin.eth_beta * returns + coin.eth_volatility * normals[:, 1]
+    returns = drift + np.where(stress, coin.stress_volatility, coin.calm_volatility) * shock
+    if coin.path == "regime":
+        return returns
+    start, recorded = read_series(coin.series, os.path.getmtime(coin.series))
+    year, month = map(int, scenario.run.start.split("-"))
+    offset = year * 12 + month - 1 - start
+    if coin.path == "history":
+        # The recorded path as far as it goes, but never into the months in which stress can begin.
+        known = recorded[max(0, offset) :][: min(len(returns), scenario.drivers.regimes.first_month)]
+        returns[: len(known)] = known
+        return returns
+    first = (uniform[::_BLOCK] * (len(recorded) - _BLOCK + 1)).astype(int)
+    return np.concatenate([recorded[k : k + _BLOCK] for k in first])[: len(returns)]
 
 
-def _demand(scenario: Scenario, paths: np.recarray, normals: np.ndarray, uniform: np.ndarray) -> None:
+@kept
+def _growth(scenario: Scenario) -> np.ndarray:
+    """Return the drift of demand by month, from that by calendar year."""
+    growth = scenario.drivers.demand.growth
+    years = (int(scenario.run.start[5:]) - 1 + np.arange(scenario.run.months)) // 12
+    return np.array(growth)[np.minimum(years, len(growth) - 1)]
+
+
+def _demand(scenario: Scenario, paths: np.ndarray, normals: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """Return the log growth of demand of each month: autocorrelated noise around its drift, or stress."""
     d = scenario.drivers.demand
-    months = len(paths)
-    stress = paths.stress_demand
-    rho = np.where(stress | paths.stress_coin, d.correlation_stress, d.correlation_calm)
+    stress = paths["stress_demand"]
+    rho = np.where(stress | paths["stress_coin"], d.correlation_stress, d.correlation_calm)
     shock = rho * normals[:, 0] + np.sqrt(1.0 - rho * rho) * normals[:, 2]
-    years = (int(scenario.run.start[5:]) - 1 + np.arange(months)) // 12
-    drift = np.array(d.growth)[np.minimum(years, len(d.growth) - 1)]
-    noise, carried = np.empty(months), 0.0
-    scale = np.where(stress, d.stress_volatility, d.volatility)
-    for month in range(months):
-        carried = d.persistence * carried + scale[month] * shock[month]
-        noise[month] = carried
-    calm = drift + noise + d.surge_size * (uniform < d.surge_probability)
+    noise = np.where(stress, d.stress_volatility, d.volatility) * shock
+    carry_over(noise, d.persistence)
+    calm = _growth(scenario) + noise + d.surge_size * (uniform < d.surge_probability)
     bad = d.stress_drift + d.stress_volatility * shock + d.stress_jump * _entries(stress)
-    paths.demand_growth = np.where(stress, bad, calm)
-    paths.efficiency = d.deflation + d.deflation_volatility * normals[:, 3]
+    return np.where(stress, bad, calm)
+
+
+@entry
+def carry_over(noise, persistence):
+    """Add to each month's noise the share ``persistence`` of the month before."""
+    for month in range(1, len(noise)):
+        noise[month] = persistence * noise[month - 1] + noise[month]
 
 
 @lru_cache(maxsize=8)
@@ -122,7 +144,7 @@ def read_series(path: str, changed: float) -> tuple[int, np.ndarray]:
     return year * 12 + month - 1, np.diff(np.log(np.array(rows["close_usd"])))
 
 
-def _overlay(path: str, paths: np.recarray) -> None:
+def _overlay(path: str, paths: np.ndarray) -> None:
     """Replace the drawn columns that a CSV file has, from its first month on."""
     from simulation.tables_csv import read_rows
 

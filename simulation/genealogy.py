@@ -33,3 +33,35 @@ def cascades(events: np.recarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     near, root, depth = (np.full(max(n, 1), -1, np.int64) for _ in range(3))
     trace(events, n, near, root, depth)
     return near[:n], root[:n], depth[:n]
+
+
+@entry
+def tally(events, root, depth, causes, sizes):
+    """Count the events of a run by what they are, and its cascades.
+
+    Adds defaults by cause to ``causes``, and to ``sizes`` at each cascade's first event its agents. Returns
+    (defaults, lender failures, cascades, largest, deepest, how many of the two were caused by an earlier one).
+    """
+    failures = 0
+    defaults = 0
+    number = 0
+    largest = 0
+    deepest = 0
+    caused = 0
+    for k in range(len(events)):
+        if events[k].kind == E_DEFAULT:
+            defaults += 1
+            causes[events[k].cause] += 1
+        elif events[k].kind == E_LENDER_FAILURE:
+            failures += 1
+        if root[k] < 0:
+            continue
+        size = sizes[root[k]] + 1
+        sizes[root[k]] = size
+        if size == 1:
+            number += 1
+        largest = max(largest, size)
+        deepest = max(deepest, depth[k])
+        if depth[k] > 0:
+            caused += 1
+    return defaults, failures, number, largest, deepest, caused

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.contracts import LINE
-from agents.lenders import LENDER_KINDS
+from agents.lenders import LENDER_KINDS, OUTSIDE
 from agents.rule import entry
+from simulation.kept import kept
 from simulation.population import lender_kinds
 from simulation.scenario import Scenario
 from simulation.streams import stream
@@ -20,7 +21,7 @@ class Nets(NamedTuple):
 
     bank_ptr: np.ndarray
     bank: np.ndarray
-    lines: np.ndarray  # n x 2
+    lines: np.ndarray  # n x 2, by debtor
     contact_ptr: np.ndarray
     contact: np.ndarray
     contact_hops: np.ndarray
@@ -162,16 +163,22 @@ def build_networks(scenario: Scenario, lenders: np.recarray, n_operators: int, n
     """Return the networks: drawn once for ``networks.seed``, or afresh for every run when ``networks.redraw``."""
     net = scenario.networks
     key = (seed, replication + 1) if net.redraw else (net.seed, 0)
-    kinds = tuple(int(k) for k in lenders.kind)
-    size = tuple(getattr(scenario.lenders, LENDER_KINDS[k]).capital if k < 5 else 1.0 for k in kinds)
-    wholesale = tuple(k < 5 and getattr(scenario.lenders, LENDER_KINDS[k]).wholesale > 0 for k in kinds)
+    kinds = tuple(lenders.view(np.ndarray)["kind"].tolist())
+    size, wholesale = _by_kind(scenario)
     return _draw(net, scenario.lenders.links, kinds, size, wholesale, n_operators, n_buyers, *key)
+
+
+@kept
+def _by_kind(scenario: Scenario) -> tuple[tuple[float, ...], tuple[bool, ...]]:
+    """Return of each kind of lender, outside investors last, its size (USD) and whether it is funded by warehouse lines."""
+    kinds = [getattr(scenario.lenders, kind) for kind in LENDER_KINDS[:OUTSIDE]]
+    return (*(k.capital for k in kinds), 1.0), (*(k.wholesale > 0 for k in kinds), False)
 
 
 @lru_cache(maxsize=16)
 def _draw(net, links, kinds, size, wholesale, n_o, n_b, seed, replication) -> Nets:
     n_l = len(kinds)
-    size = np.array(size[:-1])
+    size, wholesale = np.array([size[k] for k in kinds[:-1]]), [wholesale[k] for k in kinds]
     rng = stream(seed, replication, "lending")
     if net.lending_file:
         banks = _group(_edges(net.lending_file, "networks.lending_file", ("operator", "lender"), (n_o, n_l - 1)), n_o)
@@ -197,17 +204,25 @@ def _draw(net, links, kinds, size, wholesale, n_o, n_b, seed, replication) -> Ne
     out_ptr = np.zeros(nodes + 1, np.int64)
     out, hops = np.zeros((2, nodes * net.contact_limit), np.int64)
     written = widen_contacts(ptr, flat, net.contact_limit, out_ptr, out, hops, np.full(nodes, -1, np.int64))
+    lines = lines[np.argsort(lines[:, 1], kind="stable")]
     return Nets(*banks, lines, out_ptr, out[:written].copy(), hops[:written].copy())
+
+
+@kept
+def _wholesale(scenario: Scenario) -> np.ndarray:
+    """Return each lender's share of its debt that it raises on warehouse lines, outside investors left out."""
+    return np.array([traits.wholesale for _, traits in lender_kinds(scenario)])
 
 
 def line_table(scenario: Scenario, lenders: np.recarray, lines: np.ndarray) -> np.recarray:
     """Return the warehouse lines: a debtor's limits sum to its wholesale share of the debt its equity allows (USD)."""
-    table = LINE.empty(len(lines))
-    lines = lines[np.argsort(lines[:, 1], kind="stable")]
+    table = LINE.plain(len(lines))
     if len(lines):
-        table.creditor, table.debtor = lines.T
-        kinds = [traits for _, traits in lender_kinds(scenario)]
-        wholesale = np.array([k.wholesale for k in kinds]) if len(kinds) == len(lenders) - 1 else np.full(len(lenders) - 1, 0.5)
-        total = wholesale * lenders.equity[:-1] * (1.0 / lenders.capital_target[:-1] - 1.0)
-        table.limit = total[table.debtor] / np.bincount(table.debtor, minlength=len(total))[table.debtor]
-    return table
+        debtor = table["debtor"] = lines[:, 1]
+        table["creditor"] = lines[:, 0]
+        own = lenders.view(np.ndarray)[:-1]
+        wholesale = _wholesale(scenario)
+        # A user's file may hold other lenders than the scenario's kinds.
+        total = (wholesale if len(wholesale) == len(own) else 0.5) * own["equity"] * (1.0 / own["capital_target"] - 1.0)
+        table["limit"] = total[debtor] / np.bincount(debtor, minlength=len(total))[debtor]
+    return table.view(np.recarray)

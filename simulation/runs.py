@@ -121,9 +121,9 @@ KINDS = [*lenders.LENDER_KINDS, "neocloud", "miner", *buyers.BUYER_KINDS]
 
 def raise_fault(world: World) -> None:
     """Raise InvariantError when the world stopped on a violated identity."""
-    clock = world.clock[0]
-    if clock.fault == 0:
+    if world.clock["fault"][0] == 0:
         return
+    clock = world.clock[0]
     what = ledger.FAULTS[clock.fault]
     where = f"month {clock.month}, phase {PHASES[clock.phase].name}, round {clock.turn}"
     who = node_name(world, int(clock.fault_node)) if clock.fault in (8, 9, 10) else f"row {clock.fault_node}"

@@ -12,7 +12,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import model_validator
 
+from agents.schema import copied
 from simulation.declare import Range, Section, Share, par
+from simulation.kept import kept
 from simulation.lesson import Lesson
 
 
@@ -577,22 +579,13 @@ def _term(value: Any, info: Any) -> float | int | None:
     return None
 
 
-#: The last scenarios whose terms were built: a sweep builds thousands of worlds of each.
-_TERMS: dict[int, tuple[Scenario, np.recarray]] = {}
-_KEPT = 32
-
-
 def build_terms(scenario: Scenario) -> np.recarray:
     """Return the one-row record of scalar parameters that rules read, choices as their index."""
-    known = _TERMS.get(id(scenario))
-    if known is None or known[0] is not scenario:
-        while len(_TERMS) >= _KEPT:
-            _TERMS.pop(next(iter(_TERMS)), None)
-        known = _TERMS[id(scenario)] = (scenario, _build_terms(scenario))
-    return known[1].copy()
+    return copied(_terms(scenario)).view(np.recarray)
 
 
-def _build_terms(scenario: Scenario) -> np.recarray:
+@kept
+def _terms(scenario: Scenario) -> np.ndarray:
     fields, values = [], []
     for section in TERM_SECTIONS:
         for path, value, info in leaves(getattr(scenario, section), section + "."):
@@ -605,7 +598,7 @@ def _build_terms(scenario: Scenario) -> np.recarray:
             )
             fields.append((path.replace(".", "_"), "i8" if whole else "f8"))
             values.append(term)
-    terms = np.zeros(1, np.dtype(fields, align=True)).view(np.recarray)
+    terms = np.zeros(1, np.dtype((np.record, np.dtype(fields, align=True))))
     for (name, _), value in zip(fields, values, strict=True):
         terms[name] = value
     return terms

@@ -9,4 +9,7 @@ import numpy as np
 
 def stream(seed: int, replication: int, name: str) -> np.random.Generator:
     """Return the generator of a purpose: a function of (seed, replication, name), the same in every process."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, replication, crc32(name.encode())])))
+    key = [seed, replication, crc32(name.encode())]
+    # NumPy splits integers into words of 32 bits: an array of such words it takes as it is, in half the time.
+    entropy = np.array(key, np.uint32) if 0 <= min(key) and max(key) < 2**32 else key
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents import buyers, chips, contracts, ledger, lenders, operators
-from agents.schema import Table
+from agents.schema import Table, words
 from simulation import panel
 from simulation.tape import TAPE
 
@@ -114,7 +114,7 @@ def allocate(
         lines=line_table,
         paths=paths,
         book=np.zeros(ledger.N_ITEMS),
-        line_ptr=np.searchsorted(line_table.debtor, np.arange(n_l + 1)),
+        line_ptr=np.searchsorted(line_table.view(np.ndarray)["debtor"], np.arange(n_l + 1)),
         bank_ptr=credit_links[0],
         bank=credit_links[1],
         contact_ptr=contacts[0],
@@ -139,12 +139,12 @@ _LOGS = ("events", "trades")
 
 def _cleared(world: World) -> dict[str, np.ndarray]:
     """Return the large arrays of a world that is not needed any more, as new: only used rows are cleared."""
-    clock = world.clock[0]
+    clock = world.clock.view(np.ndarray)[0]
     months = len(world.panel)
-    done = min(months, int(clock.month) + 1)
+    done = min(months, int(clock["month"]) + 1)
     used = {
-        "loans": clock.used_loans, "lots": clock.used_lots, "orders": clock.used_orders, "events": clock.events,
-        "trades": clock.trades, "panel": done,
+        "loans": clock["used_loans"], "lots": clock["used_lots"], "orders": clock["used_orders"],
+        "events": clock["events"], "trades": clock["trades"], "panel": done,
         "chip_panel": done * (len(world.chip_panel) // months), "kind_panel": done * N_KINDS,
     }  # fmt: skip
     for name, table in _TABLES.items():
@@ -160,11 +160,12 @@ def clear_rows(rows: np.recarray, table: Table, first: int, last: int) -> None:
     """Bring rows back to what they were before their first use; rows of contracts join the free list again."""
     if last <= first:
         return
-    rows[first:last] = table.blank(1) if table.name in _LOGS else table.empty(1)
+    words(rows)[first:last] = 0 if table.name in _LOGS else table.row
     if table.name in ("loans", "lots", "orders"):
-        rows["following"][first:last] = np.arange(first + 1, last + 1)
+        following = rows.view(np.ndarray)["following"]
+        following[first:last] = np.arange(first + 1, last + 1)
         if last == len(rows):
-            rows["following"][-1] = -1
+            following[-1] = -1
 
 
 def copy_world(world: World) -> World:

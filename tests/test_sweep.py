@@ -20,7 +20,7 @@ import pytest
 import experiments
 from experiments.store import Store, StoreError
 from experiments.study import design_points, read_study
-from experiments.sweep import play, run_one, sweep
+from experiments.sweep import run_one, run_together, sweep
 from experiments.sweep_report import bootstrap, indices, write_sweep_report
 from simulation.config import ConfigError
 from simulation.runs import run
@@ -156,7 +156,7 @@ def test_spoilt_configs_give_messages(tmp_path):
 
 def test_a_row_is_what_the_run_gives(tmp_path):
     made = study(tmp_path)
-    row, panels, events = run_one(made, {}, 8)
+    row, panels, events = run_one(made, 8)
     alone = run(made.scenario_at(1), 1, 2, amplification=False)
     assert {k: row[k] for k in ("losses", "defaults", "cascade_max", "rent_end")} == {k: alone.summary[k] for k in ("losses", "defaults", "cascade_max", "rent_end")}
     assert np.array_equal(panels[0]["booked_ltv"], alone.panel["booked_ltv"])
@@ -165,17 +165,27 @@ def test_a_row_is_what_the_run_gives(tmp_path):
 
 
 def test_a_run_stops_at_its_threshold(tmp_path):
-    made = study(tmp_path, "stop: {months: 12, when: {measure: rent, at_most: 2.0}}\nreplications: 12\n")
-    months = [run_one(made, {}, r)[0]["months"] for r in range(12)]
+    made = study(tmp_path, "stop: {months: 12, when: {measure: rent, at_most: 2.0}}\nreplications: 12\nrecord: {panel: [rent]}\n")
+    rents = [run_one(made, r)[1][0]["rent"] for r in range(12)]
+    months = [len(rent) for rent in rents]
     assert max(months) <= 12 and min(months) < 12
-    world = play(made, made.scenario, 1, int(np.argmin(months)))
-    month = int(world.clock[0].month)
-    assert world.panel.rent[month - 1] <= 2.0 < world.panel.rent[: month - 1].min()
+    first = rents[int(np.argmin(months))]
+    assert first[-1] <= 2.0 < first[:-1].min()
+
+
+def test_runs_that_go_together_are_what_each_is_alone(tmp_path):
+    made = study(tmp_path)
+    together = run_together(made, {}, range(4, 9))  # across two design points
+    for done in together:
+        row, panels, events = run_one(made, done.run)
+        assert json.dumps(done.row) == json.dumps(row)
+        assert all(done.panels[0][name].tobytes() == values.tobytes() for name, values in panels[0].items())
+        assert done.events[0][1].tobytes() == events[0][1].tobytes()
 
 
 def test_a_twin_is_paired(tmp_path):
     made = study(tmp_path, "twin: {policy.backstop.capacity: 1.0e10}\nreplications: 4\n")
-    rows = [run_one(made, {}, r)[0] for r in range(4)]
+    rows = [run_one(made, r)[0] for r in range(4)]
     other = run(made.scenario.model_copy(), 1, 2, amplification=False).summary["losses"]
     assert rows[2]["losses"] == other
     assert any(row["losses"] != row["twin_losses"] for row in rows)
@@ -359,7 +369,7 @@ def test_common_draws_make_differences_sharp(tmp_path):
     spread = {}
     for seeds in ("shared", "independent"):
         made = study(tmp_path, text.format(seeds))
-        losses = np.array([run_one(made, {}, r)[0]["losses"] for r in range(made.runs)]).reshape(2, -1)
+        losses = np.array([run_one(made, r)[0]["losses"] for r in range(made.runs)]).reshape(2, -1)
         spread[seeds] = np.var(losses[1] - losses[0])
     assert spread["independent"] > 2.0 * spread["shared"]
 
