@@ -30,6 +30,7 @@ from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from simulation.scenario import Scenario, Section, leaves
 
@@ -852,7 +853,7 @@ def _tuples(value: Any) -> Any:
 
 
 def _rows(value: Any) -> Any:
-    """Return ``value`` with lists of numbers written on one line."""
+    """Return ``value`` with lists of numbers on one line and texts with odd characters in quotes."""
     if isinstance(value, dict):
         return {key: _rows(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -860,4 +861,7 @@ def _rows(value: Any) -> Any:
         if not any(isinstance(item, dict) for item in value):
             rows.fa.set_flow_style()
         return rows
+    if isinstance(value, str) and not value.isprintable():
+        # Other styles fold line breaks of other alphabets (next line, line separator) into spaces.
+        return DoubleQuotedScalarString(value)
     return value

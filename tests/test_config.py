@@ -401,6 +401,14 @@ def test_scenario_survives_yaml(write):
     assert scenario_hash(load_scenario("again.yaml")) == scenario_hash(scenario)
 
 
+@pytest.mark.parametrize("title", ["a\x85b", "\u2028", "tab\tand\nline", "\x7f", "\ufeff", "'\"\\"])
+def test_odd_texts_survive_yaml(write, title):
+    write(base=BASE)
+    scenario = set_path(load_scenario("base.yaml"), {"title": title})
+    write(again=scenario_to_yaml(scenario))
+    assert load_scenario("again.yaml") == scenario
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     title=st.text(max_size=20),
