@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -230,8 +229,7 @@ def windows(seeds: Sequence[int], changes: dict[str, Any]) -> Rows:
     def one(seed: int) -> np.ndarray:
         return np.array([spread_by_sales(np.random.default_rng([seed, k]), 1000, 1000, held, changes["leverage"], 1.0536) > _SPREAD for k, held in enumerate((0.5, 3.0, 10.0))], float)
 
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(one, seeds))
+    return [one(seed) for seed in seeds]
 
 
 def hump(rows: Rows) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,5 +39,9 @@ def tails(prices: np.ndarray) -> Tails:
 
 def fund_statistics(caps: list[float], steps: int = _STEPS, seeds: int = _SEEDS, **options: Any) -> dict[str, list[float]]:
     """Return the median over seeds of each statistic, one entry a leverage cap; the same draws for all caps."""
-    rows = [[tails(leveraged_funds(cap, steps, seed, **options).prices[_WARM:]) for seed in range(1, seeds + 1)] for cap in caps]
+    def one(cap: float, seed: int) -> Tails:
+        return tails(leveraged_funds(cap, steps, seed, **options).prices[_WARM:])
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        rows = [list(pool.map(lambda seed, cap=cap: one(cap, seed), range(1, seeds + 1))) for cap in caps]
     return {name: [float(np.median([getattr(t, name) for t in row])) for row in rows] for name in Tails._fields}
