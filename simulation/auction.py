@@ -13,6 +13,12 @@ import numpy as np
 
 from agents.rule import entry, rule
 
+# Rows of the world's scratch arrays that an auction uses: reals, then integers.
+LIMIT, CAP, MONEY, BID_FILL, RESERVE, UNITS, ASK_FILL, HOPS = range(8)
+BID_ORDER, ASK_ORDER, SPARE, BIDDER, LOT, OFFER = range(6)
+#: Units below this are none.
+DUST = 1e-6
+
 
 @entry
 def rank_down(keys, order, n, spare):

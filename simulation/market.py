@@ -7,190 +7,42 @@ nearest first, farther ones through brokers who charge for each hop) and holds a
 
 from __future__ import annotations
 
-import math
-
-from agents.buyers import BACKSTOP, DEALER, SCRAP_MERCHANT, buyer_limit, buyer_money, buyer_units
-from agents.contracts import close_lot, receive_units
+from agents.buyers import DEALER
 from agents.ledger import (
     C_FIRE_SALE,
     E_FORCED_SALE,
-    FINDER_FEE_BUYER,
-    FINDER_FEE_OPERATOR,
-    INSURANCE_CLAIM,
-    MARKET_TO_BUYER,
-    MARKET_TO_LENDER,
-    MARKET_TO_OPERATOR,
-    PEER_FROM_BUYER,
-    PEER_FROM_LENDER,
-    PEER_FROM_OPERATOR,
     S_CHURN,
     S_DEALER,
     S_IMPOSED,
-    S_MARGIN_CALL,
-    SURPLUS,
-    USED_BETWEEN_BUYERS,
-    USED_FROM_LENDER,
-    USED_FROM_OPERATOR,
     log_event,
 )
 from agents.lenders import ACTIVE, mark_lot
-from agents.operators import GONE, can_bid, free_units, occupy, spare_cash
+from agents.operators import GONE
 from agents.rule import rule
-from agents.valuation import believed_decline, monthly_rent, value_in_use
-from simulation.auction import clear_budget_auction
+from simulation.auction import (
+    ASK_FILL,
+    ASK_ORDER,
+    BID_FILL,
+    BID_ORDER,
+    BIDDER,
+    CAP,
+    DUST,
+    HOPS,
+    LIMIT,
+    LOT,
+    MONEY,
+    OFFER,
+    RESERVE,
+    SPARE,
+    UNITS,
+    clear_budget_auction,
+)
+from simulation.bids import collect_bids, note_absent
 from simulation.impact import price_left
-from simulation.service import pay_loan
-from simulation.tape import ASK, AUCTION, BID, NO_MONEY, NO_POWER, NO_VALUE, NOT_SOUND, note_row
+from simulation.settlement import sell_units, settle
+from simulation.tape import ASK, AUCTION, BID, note_row
 
 NETWORK, EXCHANGE, INVERSE_DEMAND = 0, 1, 2
-# Rows of the scratch arrays.
-_LIMIT, _CAP, _MONEY, _BID_FILL, _RESERVE, _UNITS, _ASK_FILL, _HOPS = range(8)
-_BID_ORDER, _ASK_ORDER, _SPARE, _BIDDER, _LOT, _OFFER = range(6)
-_DUST = 1e-6
-
-
-@rule
-def risk_premium(chip, terms):
-    """Return the part of its value that a buyer holds back: calm premium, recent falls, volatility; capped."""
-    fall = chip.fall
-    if chip.traded_units > 0.0:
-        now = chip.traded_usd / chip.traded_units
-        fall = terms.market_fall_memory * fall + max(0.0, math.log(chip.price_before / now) - terms.market_fall_tolerance)
-    premium = terms.market_risk_premium + terms.market_fall_weight * fall + terms.market_volatility_weight * chip.volatility
-    return min(terms.market_premium_cap, premium)
-
-
-@rule
-def age_chips(w, clock):
-    """Write the mean age (months) of each generation's units."""
-    for chip in w.chips:
-        chip.mean_age = 0.0
-    for k in range(clock.used_lots):
-        lot = w.lots[k]
-        if lot.owner >= 0:
-            w.chips[lot.chip].mean_age += lot.units * (clock.month - lot.vintage)
-    for chip in w.chips:
-        chip.mean_age = max(0.0, chip.mean_age / chip.stock) if chip.stock > 0.0 else 0.0
-
-
-@rule
-def user_value(chip, terms, clock, utilisation, hosting, hurdle, decline):
-    """Return the value in use (USD) of a used unit to somebody who pays ``hosting`` and waits for installation."""
-    rent = monthly_rent(clock.rent, terms.rental_hours, chip.performance, utilisation, terms.rental_overhead)
-    life = max(1.0, terms.marks_asset_life - chip.mean_age)
-    return value_in_use(rent, hosting * chip.power, decline, hurdle, life, terms.rental_install_lag, chip.scrap)
-
-
-@rule
-def value_chips(w):
-    """Phase "value": what a used unit of each generation is worth to each bidder, and to the best user."""
-    clock = w.clock[0]
-    terms = w.terms[0]
-    floor = terms.marks_decline_floor
-    cap = terms.marks_decline_cap
-    n_o = len(w.operators)
-    age_chips(w, clock)
-    d = believed_decline(terms.marks_reference_decline, terms.marks_reference_weight, clock.trend, floor, cap)
-    for chip in w.chips:
-        chip.fundamental = user_value(
-            chip, terms, clock, terms.marks_reference_utilisation, terms.marks_reference_hosting, terms.marks_reference_hurdle, d
-        )
-    for b in range(len(w.value)):
-        if b < n_o:
-            op = w.operators[b]
-            if op.status == GONE:
-                continue
-            d = believed_decline(op.decline, op.own_weight, clock.trend, floor, cap)
-            for g in range(len(w.chips)):
-                if w.chips[g].stock > 0.0:
-                    w.value[b, g] = user_value(w.chips[g], terms, clock, op.utilisation, op.hosting, op.hurdle, d)
-        else:
-            buyer = w.buyers[b - n_o]
-            if buyer.utilisation <= 0.0:
-                continue
-            d = believed_decline(buyer.decline, buyer.own_weight, clock.trend, floor, cap)
-            for g in range(len(w.chips)):
-                if w.chips[g].stock > 0.0:
-                    w.value[b, g] = user_value(w.chips[g], terms, clock, buyer.utilisation, buyer.hosting, buyer.hurdle, d)
-
-
-@rule
-def bid_limit(w, clock, terms, b, g, premium):
-    """Return bidder ``b``'s limit for generation ``g`` (USD/GPU), never above the list price while on sale."""
-    chip = w.chips[g]
-    n_o = len(w.operators)
-    if b < n_o:
-        limit = w.value[b, g] * (1.0 - premium)
-    else:
-        limit = buyer_limit(w.buyers[b - n_o], chip, w.value[b, g], premium, terms)
-    if clock.month < chip.end_of_sale:
-        limit = min(limit, chip.list_price)
-    return limit
-
-
-@rule
-def add_bid(w, clock, terms, n, b, g, premium, hops):
-    """Append bidder ``b``'s order as bid ``n``; return the number of bids."""
-    chip = w.chips[g]
-    n_o = len(w.operators)
-    if b < n_o:
-        op = w.operators[b]
-        if not can_bid(op, terms):
-            return n
-        units = free_units(op, chip)
-        money = terms.market_peer_cash * spare_cash(op, terms)
-    else:
-        buyer = w.buyers[b - n_o]
-        units = buyer_units(buyer, chip, terms)
-        money = buyer_money(buyer)
-    fee = terms.market_finder_fee * max(0.0, hops - 1.0)
-    limit = bid_limit(w, clock, terms, b, g, premium) * (1.0 - fee)
-    if limit <= 0.0 or units < _DUST or money < limit * _DUST:
-        return n
-    w.scratch[_LIMIT, n] = limit
-    w.scratch[_CAP, n] = units
-    w.scratch[_MONEY, n] = money / (1.0 + fee)
-    w.scratch[_HOPS, n] = hops
-    w.ranking[_BIDDER, n] = b
-    return n + 1
-
-
-@rule
-def add_backstop(w, terms, n, g, best):
-    """Let the buyer of last resort bid when the best bid is below its trigger; return the number of bids."""
-    buyer = w.buyers[len(w.buyers) - 1]
-    fundamental = w.chips[g].fundamental
-    if buyer.budget < 1.0 or best >= (1.0 - terms.policy_backstop_trigger) * fundamental:
-        return n
-    w.scratch[_LIMIT, n] = terms.policy_backstop_price * fundamental
-    w.scratch[_CAP, n] = 1e12
-    w.scratch[_MONEY, n] = buyer.budget
-    w.scratch[_HOPS, n] = 1.0
-    w.ranking[_BIDDER, n] = len(w.value) - 1
-    return n + 1
-
-
-@rule
-def collect_bids(w, clock, terms, g, seller, months):
-    """Collect the bids of the contacts that the seller has reached (all bidders when ``seller`` < 0)."""
-    premium = risk_premium(w.chips[g], terms)
-    n_l = len(w.lenders)
-    n = 0
-    if seller < 0:
-        for b in range(len(w.value) - 1):
-            n = add_bid(w, clock, terms, n, b, g, premium, 1.0)
-    else:
-        first = w.contact_ptr[seller]
-        reached = min(w.contact_ptr[seller + 1] - first, terms.market_calls_a_month * (1 + months))
-        for j in range(first, first + reached):
-            n = add_bid(w, clock, terms, n, w.contact[j] - n_l, g, premium, float(w.contact_hops[j]))
-    best = 0.0
-    for j in range(n):
-        best = max(best, w.scratch[_LIMIT, j])
-    if terms.policy_backstop_capacity > 0.0:
-        n = add_backstop(w, terms, n, g, best)
-    w.chips[g].best_bid = max(w.chips[g].best_bid, best)
-    return n
 
 
 @rule
@@ -200,7 +52,7 @@ def list_offers(w, seller, n):
     while k >= 0:
         lot = w.lots[k]
         if lot.offered > 0.0:
-            w.ranking[_OFFER, n] = k
+            w.ranking[OFFER, n] = k
             n += 1
         k = lot.following
     return n
@@ -212,205 +64,16 @@ def collect_asks(w, clock, g, n_offers):
     n = 0
     months = 0
     for j in range(n_offers):
-        k = w.ranking[_OFFER, j]
+        k = w.ranking[OFFER, j]
         lot = w.lots[k]
         # Auctions of other generations before this one leave these lots alone.
         if lot.chip == g and lot.offered > 0.0:
-            w.scratch[_RESERVE, n] = max(lot.reserve, w.chips[g].scrap)
-            w.scratch[_UNITS, n] = lot.offered
-            w.ranking[_LOT, n] = k
+            w.scratch[RESERVE, n] = max(lot.reserve, w.chips[g].scrap)
+            w.scratch[UNITS, n] = lot.offered
+            w.ranking[LOT, n] = k
             months = max(months, clock.month - lot.asked)
             n += 1
     return n, months
-
-
-@rule
-def pay_seller(w, clock, lot, usd):
-    """Give the proceeds (USD) of a sale to the lot's owner and through it to whom they are due.
-
-    A lender keeps them up to its claim, the estate gets the rest; a margin-call sale pays down the loan; other
-    sellers keep the money.
-    """
-    n_l = len(w.lenders)
-    n_lo = n_l + len(w.operators)
-    if lot.owner < n_l:
-        lender = w.lenders[lot.owner]
-        lender.cash += usd
-        if lot.loan >= 0:
-            loan = w.loans[lot.loan]
-            op = w.operators[loan.borrower]
-            taken = min(usd, loan.principal)
-            loan.principal -= taken
-            loan.recovered += taken
-            lender.book -= taken
-            op.debt -= taken
-            clock.recoveries += taken
-            if usd > taken:
-                lender.cash -= usd - taken
-                op.cash += usd - taken
-                w.book[SURPLUS] += usd - taken
-    elif lot.owner < n_lo:
-        op = w.operators[lot.owner - n_l]
-        op.cash += usd
-        if lot.loan >= 0 and lot.reason == S_MARGIN_CALL:
-            loan = w.loans[lot.loan]
-            pay_loan(loan, min(usd, loan.principal), op, w.lenders[loan.lender], w.book)
-    else:
-        w.buyers[lot.owner - n_lo].budget += usd
-
-
-@rule
-def claim_insurance(w, clock, lot, lender, units, price):
-    """Pay a lender what its seized hardware sold for below the insured value, up to its claim (USD).
-
-    Insured: a part of the financed cost, written off in a straight line over the lender's underwriting life.
-    """
-    terms = w.terms[0]
-    worth = lot.cost * max(0.0, 1.0 - (clock.month - lot.vintage) / lender.life)
-    loan = w.loans[lot.loan]
-    usd = units * max(0.0, terms.policy_insurance_coverage * worth - price)
-    usd = min(usd, loan.principal, max(0.0, terms.policy_insurance_capacity - clock.insured))
-    clock.insured += usd
-    lender.cash += usd
-    lender.book -= usd
-    loan.principal -= usd
-    loan.recovered += usd
-    w.operators[loan.borrower].debt -= usd
-    clock.recoveries += usd
-    w.book[INSURANCE_CLAIM] += usd
-
-
-@rule
-def book_sale(w, seller, buyer, usd):
-    """Enter the payment of a used sale under the item of its two sectors (buyer -1: the market)."""
-    n_l = len(w.lenders)
-    n_lo = n_l + len(w.operators)
-    side = 0 if seller < n_l else (1 if seller < n_lo else 2)
-    if buyer < 0:
-        item = MARKET_TO_LENDER if side == 0 else (MARKET_TO_OPERATOR if side == 1 else MARKET_TO_BUYER)
-    elif buyer < n_lo:
-        item = PEER_FROM_LENDER if side == 0 else (PEER_FROM_OPERATOR if side == 1 else PEER_FROM_BUYER)
-    else:
-        item = USED_FROM_LENDER if side == 0 else (USED_FROM_OPERATOR if side == 1 else USED_BETWEEN_BUYERS)
-    w.book[item] += usd
-
-
-@rule
-def log_trade(w, clock, lot, buyer, units, price, hops):
-    """Append a fill to the trades and count it in the generation's month."""
-    chip = w.chips[lot.chip]
-    chip.traded_units += units
-    chip.traded_usd += units * price
-    if lot.reason != S_CHURN and lot.reason != S_DEALER:
-        chip.forced_units += units
-    k = clock.trades
-    if k >= len(w.trades):
-        clock.fault = 2
-        return
-    t = w.trades[k]
-    t.month = clock.month
-    t.turn = clock.turn
-    t.chip = lot.chip
-    t.seller = lot.owner
-    t.buyer = buyer
-    t.units = units
-    t.price = price
-    t.reason = lot.reason
-    t.fundamental = chip.fundamental
-    t.hops = int(hops)
-    clock.trades = k + 1
-
-
-@rule
-def give_units(w, clock, lot, node, units, price):
-    """Hand the units to their buyer: power is used, dealers stock, scrap merchants scrap."""
-    terms = w.terms[0]
-    n_l = len(w.lenders)
-    n_lo = n_l + len(w.operators)
-    chip = w.chips[lot.chip]
-    online = clock.month + terms.rental_install_lag
-    if node < n_lo:
-        occupy(w.operators[node - n_l], chip, units)
-    else:
-        buyer = w.buyers[node - n_lo]
-        buyer.bought += units
-        if buyer.kind == SCRAP_MERCHANT:
-            chip.scrapped += units
-            chip.stock -= units
-            return
-        if buyer.kind == DEALER:
-            online = clock.month
-            buyer.inventory += units * chip.appraisal
-        elif buyer.kind != BACKSTOP:
-            buyer.power = max(0.0, buyer.power - units * chip.power)
-            if chip.liquid == 1:
-                buyer.liquid = max(0.0, buyer.liquid - units * chip.power)
-    receive_units(w.lots, w.first_lot, clock, node, lot.chip, units, lot.vintage, online, price)
-
-
-@rule
-def charge_buyer(w, node, usd, fee):
-    """Take the price and the broker's fee (USD) from the buyer's cash or budget."""
-    n_lo = len(w.lenders) + len(w.operators)
-    if node < n_lo:
-        op = w.operators[node - len(w.lenders)]
-        op.cash = max(0.0, op.cash - usd - fee)
-        w.book[FINDER_FEE_OPERATOR] += fee
-    else:
-        buyer = w.buyers[node - n_lo]
-        buyer.budget = max(0.0, buyer.budget - usd - fee)
-        buyer.spent += usd
-        w.book[FINDER_FEE_BUYER] += fee
-
-
-@rule
-def sell_units(w, clock, k, node, units, price, hops):
-    """Sell ``units`` of lot ``k`` to ``node`` at ``price`` (USD/GPU); ``hops`` 0 is the impersonal market."""
-    lot = w.lots[k]
-    units = lot.units if lot.units - units < _DUST else units
-    seller = lot.owner
-    usd = units * price
-    chip = w.chips[lot.chip]
-    if hops > 0.0:
-        charge_buyer(w, node, usd, usd * w.terms[0].market_finder_fee * (hops - 1.0))
-        book_sale(w, seller, node, usd)
-    else:
-        book_sale(w, seller, -1, usd)
-    log_trade(w, clock, lot, node if hops > 0.0 else -1, units, price, hops)
-    pay_seller(w, clock, lot, usd)
-    n_l = len(w.lenders)
-    if seller < n_l and lot.loan >= 0 and w.terms[0].policy_insurance_coverage > 0.0:
-        claim_insurance(w, clock, lot, w.lenders[seller], units, price)
-    if seller < n_l:
-        w.lenders[seller].seized_units -= units
-    elif seller < n_l + len(w.operators):
-        occupy(w.operators[seller - n_l], chip, -units)
-    else:
-        buyer = w.buyers[seller - n_l - len(w.operators)]
-        buyer.inventory = max(0.0, buyer.inventory - units * chip.appraisal)
-        buyer.power = min(buyer.power_cap, buyer.power + units * chip.power)
-    give_units(w, clock, lot, node, units, price)
-    lot.units -= units
-    lot.offered = max(0.0, lot.offered - units)
-    if lot.units < _DUST:
-        close_lot(w.lots, w.first_lot, clock, k)
-
-
-@rule
-def settle(w, clock, n_bids, n_asks, price):
-    """Match the fills of both sides in order and carry the sales out."""
-    n_l = len(w.lenders)
-    j = 0
-    for i in range(n_bids):
-        wanted = w.scratch[_BID_FILL, i]
-        while wanted > _DUST and j < n_asks:
-            units = min(wanted, w.scratch[_ASK_FILL, j])
-            if units > _DUST:
-                sell_units(w, clock, w.ranking[_LOT, j], n_l + w.ranking[_BIDDER, i], units, price, w.scratch[_HOPS, i])
-                wanted -= units
-                w.scratch[_ASK_FILL, j] -= units
-            if w.scratch[_ASK_FILL, j] <= _DUST:
-                j += 1
 
 
 @rule
@@ -430,43 +93,11 @@ def sell_to_market(w, clock, terms, g, n_asks):
     chip = w.chips[g]
     total = 0.0
     for j in range(n_asks):
-        total += w.scratch[_UNITS, j]
+        total += w.scratch[UNITS, j]
     price = chip.fundamental if terms.policy_frozen == 1 else impact_price(chip, terms, total)
     for j in range(n_asks):
-        sell_units(w, clock, w.ranking[_LOT, j], len(w.first_lot) - 1, w.scratch[_UNITS, j], price, 0.0)
+        sell_units(w, clock, w.ranking[LOT, j], len(w.first_lot) - 1, w.scratch[UNITS, j], price, 0.0)
     return price, total
-
-
-@rule
-def why_absent(w, clock, terms, b, g, premium):
-    """Return why a bidder makes no bid for a generation, BID if it makes one (as ``add_bid`` decides)."""
-    n_o = len(w.operators)
-    if b < n_o and not can_bid(w.operators[b], terms):
-        return NOT_SOUND
-    if bid_limit(w, clock, terms, b, g, premium) <= 0.0:
-        return NO_VALUE
-    units = free_units(w.operators[b], w.chips[g]) if b < n_o else buyer_units(w.buyers[b - n_o], w.chips[g], terms)
-    if units < _DUST:
-        return NO_POWER
-    money = terms.market_peer_cash * spare_cash(w.operators[b], terms) if b < n_o else buyer_money(w.buyers[b - n_o])
-    return BID if money > 1.0 else NO_MONEY
-
-
-@rule
-def note_absent(w, clock, terms, g, seller, months):
-    """Note the contacts reached that make no bid, and why; return how many contacts were reached."""
-    premium = risk_premium(w.chips[g], terms)
-    n_l = len(w.lenders)
-    first = w.contact_ptr[max(0, seller)]
-    reached = len(w.value) - 1
-    if seller >= 0:
-        reached = min(w.contact_ptr[seller + 1] - first, terms.market_calls_a_month * (1 + months))
-    for j in range(reached):
-        b = j if seller < 0 else w.contact[first + j] - n_l
-        why = why_absent(w, clock, terms, b, g, premium)
-        if why != BID:
-            note_row(w, clock, why, n_l + b, g, bid_limit(w, clock, terms, b, g, premium), 0.0)
-    return reached
 
 
 @rule
@@ -482,23 +113,23 @@ def note_auction(w, clock, terms, g, seller, months, n_bids, n_asks, price, volu
     auction.forced = 1 if forced else 0
     auction.reached = note_absent(w, clock, terms, g, seller, months)
     for i in range(n_bids):
-        k = note_row(w, clock, BID, n_l + w.ranking[_BIDDER, i], g, s[_LIMIT, i], s[_CAP, i])
+        k = note_row(w, clock, BID, n_l + w.ranking[BIDDER, i], g, s[LIMIT, i], s[CAP, i])
         if k >= 0:
-            w.tape[k].money = s[_MONEY, i]
-            w.tape[k].filled = s[_BID_FILL, i]
-            w.tape[k].hops = s[_HOPS, i]
+            w.tape[k].money = s[MONEY, i]
+            w.tape[k].filled = s[BID_FILL, i]
+            w.tape[k].hops = s[HOPS, i]
     for j in range(n_asks):
-        auction.units += s[_UNITS, j]
-        k = note_row(w, clock, ASK, w.lots[w.ranking[_LOT, j]].owner, g, s[_RESERVE, j], s[_UNITS, j])
+        auction.units += s[UNITS, j]
+        k = note_row(w, clock, ASK, w.lots[w.ranking[LOT, j]].owner, g, s[RESERVE, j], s[UNITS, j])
         if k >= 0:
-            w.tape[k].filled = s[_ASK_FILL, j] if n_bids > 0 else 0.0
+            w.tape[k].filled = s[ASK_FILL, j] if n_bids > 0 else 0.0
 
 
 @rule
 def hold_auction(w, clock, terms, g, seller, n_asks, months, forced):
     """Auction the collected asks of one generation; log a forced sale with what put the first lot up for sale."""
     chip = w.chips[g]
-    cause = w.lots[w.ranking[_LOT, 0]].cause
+    cause = w.lots[w.ranking[LOT, 0]].cause
     if forced and (terms.policy_frozen == 1 or terms.market_venue == INVERSE_DEMAND):
         price, volume = sell_to_market(w, clock, terms, g, n_asks)
         if len(w.tape) > 0:
@@ -512,14 +143,14 @@ def hold_auction(w, clock, terms, g, seller, n_asks, months, forced):
         s = w.scratch
         r = w.ranking
         price, volume = clear_budget_auction(
-            s[_LIMIT], s[_CAP], s[_MONEY], n_bids, s[_RESERVE], s[_UNITS], n_asks,
-            r[_BID_ORDER], r[_ASK_ORDER], r[_SPARE], s[_BID_FILL], s[_ASK_FILL],
+            s[LIMIT], s[CAP], s[MONEY], n_bids, s[RESERVE], s[UNITS], n_asks,
+            r[BID_ORDER], r[ASK_ORDER], r[SPARE], s[BID_FILL], s[ASK_FILL],
         )  # fmt: skip
         if len(w.tape) > 0:
             note_auction(w, clock, terms, g, seller, months, n_bids, n_asks, price, volume, forced)
-        if volume > _DUST:
+        if volume > DUST:
             settle(w, clock, n_bids, n_asks, price)
-    if volume > _DUST:
+    if volume > DUST:
         chip.price = price
         if forced:
             chip.last_event = log_event(
@@ -677,5 +308,3 @@ def appraise(w, clock):
         if clock.month < chip.end_of_sale:
             chip.appraisal = min(chip.appraisal, chip.list_price)
         chip.appraisal = max(chip.scrap, chip.appraisal)
-
-

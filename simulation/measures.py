@@ -10,8 +10,8 @@ from agents.operators import GONE, MINER, NEOCLOUD, can_bid, free_units, spare_c
 from agents.rule import rule
 from agents.valuation import believed_decline, economic_life, monthly_rent
 from simulation.auction import rank_down
+from simulation.bids import bid_limit, risk_premium
 from simulation.closing import check_claims, check_flows, check_units
-from simulation.market import bid_limit, risk_premium
 
 _BINS = 256
 # Rows of the scratch array; _BOOK serves more than one purpose in turn.

@@ -11,12 +11,13 @@ from typing import NamedTuple
 from agents.contracts import open_lot
 from agents.ledger import C_IMPOSED, E_SHOCK, S_IMPOSED, log_event
 from agents.rule import borrow, entry, rule
+from simulation.bids import value_chips
 from simulation.closing import close_month
 from simulation.collateral import revalue, watch_coins, watch_covenants
 from simulation.credit import fund_lenders, order_month
 from simulation.default import carry_out_defaults
 from simulation.funding import fund_round
-from simulation.market import appraise, trade_calm, trade_forced, value_chips
+from simulation.market import appraise, trade_calm, trade_forced
 from simulation.measures import record_month
 from simulation.opening import open_month
 from simulation.rental import rent_month
