@@ -338,6 +338,27 @@ def find_failures(w, clock, failing):
 
 
 @rule
+def hand_over_hardware(w, j, outside):
+    """Give a failed lender's seized hardware to the outside investors, with the claims that it secures."""
+    buyer = w.lenders[outside]
+    k = w.first_lot[j]
+    while k >= 0:
+        lot = w.lots[k]
+        after = lot.following
+        w.first_lot[j] = after
+        head = w.first_lot[outside]
+        lot.owner = outside
+        lot.preceding = -1
+        lot.following = head
+        if head >= 0:
+            w.lots[head].preceding = k
+        w.first_lot[outside] = k
+        buyer.seized_units += lot.units
+        k = after
+    w.lenders[j].seized_units = 0.0
+
+
+@rule
 def sell_estate(w, clock, j, outside):
     """Sell a failed lender's claims, hardware and lines due to it to the outside investors, at a discount, for cash."""
     terms = w.terms[0]
@@ -355,21 +376,7 @@ def sell_estate(w, clock, j, outside):
             loan.lender = outside
             buyer.book += loan.principal
             lender.book -= loan.principal
-    k = w.first_lot[j]
-    while k >= 0:
-        lot = w.lots[k]
-        after = lot.following
-        w.first_lot[j] = after
-        head = w.first_lot[outside]
-        lot.owner = outside
-        lot.preceding = -1
-        lot.following = head
-        if head >= 0:
-            w.lots[head].preceding = k
-        w.first_lot[outside] = k
-        buyer.seized_units += lot.units
-        k = after
-    lender.seized_units = 0.0
+    hand_over_hardware(w, j, outside)
     for m in range(w.ranking[_LINES_OF, j], w.ranking[_LINES_OF, j + 1]):
         line = w.lines[w.ranking[_LINE, m]]
         if line.creditor == j:
@@ -389,27 +396,11 @@ def sell_estate(w, clock, j, outside):
 
 
 @rule
-def clear_failures(w, clock, failing, n):
-    """Clear what failed lenders owe: Eisenberg-Noe with Rogers-Veraart bankruptcy costs, paid in cash.
-
-    Liabilities among the failing form the matrix; deposits and lines from sound lenders rank pari passu with
-    them. Shortfalls are losses of the creditors, which may fail in the next round.
-    """
-    terms = w.terms[0]
-    outside = len(w.lenders) - 1
-    for i in range(n):
-        sell_estate(w, clock, failing[i], outside)
+def list_debts(w, failing, n, assets, external, debtor, creditor, owed):
+    """List what ``n`` failing lenders have and owe (USD): cash, debts outside, and debts among them; return how many of these."""
     place = w.ranking[_PLACE]
     for i in range(n):
         place[failing[i]] = i
-    assets = np.zeros(n)
-    external = np.zeros(n)
-    payments = np.zeros(n)
-    total = np.zeros(n)
-    inflow = np.zeros(n)
-    debtor = np.zeros(len(w.lines), np.int64)
-    creditor = np.zeros(len(w.lines), np.int64)
-    owed = np.zeros(len(w.lines))
     edges = 0
     for i in range(n):
         assets[i] = w.lenders[failing[i]].cash
@@ -426,6 +417,28 @@ def clear_failures(w, clock, failing, n):
                 edges += 1
             else:
                 external[i] += line.drawn
+    return edges
+
+
+@rule
+def clear_failures(w, clock, failing, n):
+    """Clear what failed lenders owe: Eisenberg-Noe with Rogers-Veraart bankruptcy costs, paid in cash.
+
+    Deposits and lines from sound lenders rank pari passu with debts among the failing. Shortfalls are losses of the
+    creditors, which may fail in the next round.
+    """
+    terms = w.terms[0]
+    for i in range(n):
+        sell_estate(w, clock, failing[i], len(w.lenders) - 1)
+    assets = np.zeros(n)
+    external = np.zeros(n)
+    payments = np.zeros(n)
+    total = np.zeros(n)
+    inflow = np.zeros(n)
+    debtor = np.zeros(len(w.lines), np.int64)
+    creditor = np.zeros(len(w.lines), np.int64)
+    owed = np.zeros(len(w.lines))
+    edges = list_debts(w, failing, n, assets, external, debtor, creditor, owed)
     clear_payments(
         debtor, creditor, owed, edges, assets, external, terms.funding_recovery_external, terms.funding_recovery_interlender,
         payments, total, inflow, True,

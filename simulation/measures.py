@@ -112,9 +112,50 @@ def executable_value(w, units, money):
 
 
 @rule
+def measure_depth(w, out, g, money, before):
+    """Write the best bid for a generation and what is wanted near it: in units, in USD, and near a price ``before`` (USD)."""
+    best = 0.0
+    for b in range(len(w.bid)):
+        if money[b] > 1.0:
+            best = max(best, w.bid[b, g])
+    out.best_bid = best
+    out.depth_units = 0.0
+    out.depth_usd = 0.0
+    out.depth_before = 0.0
+    for b in range(len(w.bid)):
+        limit = w.bid[b, g]
+        if limit <= 0.0 or money[b] <= 1.0:
+            continue
+        if limit >= 0.9 * best:
+            wanted = wanted_units(w, b, g, money[b], limit)
+            out.depth_units += wanted
+            out.depth_usd += wanted * limit
+        if limit >= 0.9 * before:
+            out.depth_before += wanted_units(w, b, g, money[b], limit)
+
+
+@rule
+def record_chip(out, chip, g, clock, terms):
+    """Write the state of one generation's market at the end of the month."""
+    out.month = clock.month
+    out.chip = g
+    out.price = chip.price
+    out.appraisal = chip.appraisal
+    out.fundamental = chip.fundamental
+    out.list_price = chip.list_price if clock.month >= chip.release and clock.month < chip.end_of_sale else 0.0
+    out.rent = clock.rent * chip.performance
+    out.spread = 2.0 * (terms.buyers_dealer_half_spread + terms.buyers_dealer_volatility * chip.volatility)
+    out.traded = chip.traded_units
+    out.forced = chip.forced_units
+    out.unsold = chip.unsold
+    out.stock = chip.stock
+    out.discount = chip.price / chip.fundamental - 1.0 if chip.fundamental > 0.0 and chip.traded_units > 0.0 else 0.0
+    out.haircut = clock.haircut
+
+
+@rule
 def record_depth(w, clock, row, money):
-    """Write depth, discount and stock of each generation."""
-    terms = w.terms[0]
+    """Write depth, discount and stock of each generation, and their sums."""
     months_g = clock.month * len(w.chips)
     total = 0.0
     forced_usd = 0.0
@@ -124,43 +165,10 @@ def record_depth(w, clock, row, money):
     for g in range(len(w.chips)):
         chip = w.chips[g]
         out = w.chip_panel[months_g + g]
-        best = 0.0
-        for b in range(len(w.bid)):
-            if money[b] > 1.0:
-                best = max(best, w.bid[b, g])
         before = w.chip_panel[months_g + g - 6 * len(w.chips)].appraisal if clock.month >= 6 else chip.appraisal
-        depth = 0.0
-        depth_usd = 0.0
-        depth_before = 0.0
-        for b in range(len(w.bid)):
-            limit = w.bid[b, g]
-            if limit <= 0.0 or money[b] <= 1.0:
-                continue
-            if limit >= 0.9 * best:
-                wanted = wanted_units(w, b, g, money[b], limit)
-                depth += wanted
-                depth_usd += wanted * limit
-            if limit >= 0.9 * before:
-                depth_before += wanted_units(w, b, g, money[b], limit)
-        out.month = clock.month
-        out.chip = g
-        out.price = chip.price
-        out.appraisal = chip.appraisal
-        out.best_bid = best
-        out.fundamental = chip.fundamental
-        out.list_price = chip.list_price if clock.month >= chip.release and clock.month < chip.end_of_sale else 0.0
-        out.rent = clock.rent * chip.performance
-        out.depth_units = depth
-        out.depth_usd = depth_usd
-        out.depth_before = depth_before
-        out.spread = 2.0 * (terms.buyers_dealer_half_spread + terms.buyers_dealer_volatility * chip.volatility)
-        out.traded = chip.traded_units
-        out.forced = chip.forced_units
-        out.unsold = chip.unsold
-        out.stock = chip.stock
-        out.discount = chip.price / chip.fundamental - 1.0 if chip.fundamental > 0.0 and chip.traded_units > 0.0 else 0.0
-        out.haircut = clock.haircut
-        total += depth_usd
+        measure_depth(w, out, g, money, before)
+        record_chip(out, chip, g, clock, w.terms[0])
+        total += out.depth_usd
         row.unsold_units += chip.unsold
         row.unsold_usd += chip.unsold * chip.appraisal
         row.capacity += chip.stock * chip.performance

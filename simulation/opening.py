@@ -152,6 +152,44 @@ def loan_maturity(terms, term):
 
 
 @rule
+def affordable_units(order, own, op, w, clock):
+    """Return the units that the operator can pay for at ``own`` USD each, coins sold if need be; cancel the rest."""
+    units = order.units
+    if own * units > op.cash:
+        sell_coins(op, clock, w.book, own * units - op.cash)
+        if own * units > op.cash:
+            units = op.cash / own
+    if units < order.units:
+        lost = (order.units - units) * order.cost
+        clock.cancelled += lost
+        occupy(op, w.chips[order.chip], units - order.units)
+        if lost > 0.01 * order.units * order.cost:
+            log_event(
+                w.events, clock, E_ORDER_CANCELLED, C_NONE, len(w.lenders) + order.operator, order.lender,
+                order.chip, order.units - units, lost, -1,
+            )  # fmt: skip
+    return units
+
+
+@rule
+def draw_loan(order, op, principal, cost, appraised, w, clock):
+    """Draw an equipment loan of ``principal`` USD on hardware of ``cost`` and ``appraised`` USD; return its row, -1 if the table is full."""
+    lender = w.lenders[order.lender]
+    lender.cash -= principal
+    lender.book += principal
+    op.debt += principal
+    w.book[LOAN_DRAW] += principal
+    clock.new_credit += principal
+    k = open_loan(
+        w.loans, clock, EQUIPMENT, order.lender, order.operator, principal, order.rate,
+        principal / order.life, clock.month + loan_maturity(w.terms[0], order.life),
+    )  # fmt: skip
+    if k >= 0:
+        set_covenant(w.loans[k], lender, w.terms[0], cost, appraised)
+    return k
+
+
+@rule
 def deliver_order(order, w, clock):
     """Deliver one commitment: the lender pays the committed advance, the operator the rest; what it cannot pay
     is cancelled and its deposit lost.
@@ -170,20 +208,7 @@ def deliver_order(order, w, clock):
     own = max(0.0, order.cost - deposit - lent)
     lent = order.cost - deposit - own
     op.committed = max(0.0, op.committed - order.units * (order.cost - deposit - order.advance))
-    units = order.units
-    if own * units > op.cash:
-        sell_coins(op, clock, w.book, own * units - op.cash)
-        if own * units > op.cash:
-            units = op.cash / own
-    if units < order.units:
-        lost = (order.units - units) * order.cost
-        clock.cancelled += lost
-        occupy(op, chip, units - order.units)
-        if lost > 0.01 * order.units * order.cost:
-            log_event(
-                w.events, clock, E_ORDER_CANCELLED, C_NONE, len(w.lenders) + order.operator, order.lender,
-                order.chip, order.units - units, lost, -1,
-            )  # fmt: skip
+    units = affordable_units(order, own, op, w, clock)
     if units <= 0.0:
         return
     op.cash = max(0.0, op.cash - own * units)
@@ -193,20 +218,9 @@ def deliver_order(order, w, clock):
     clock.delivered += units * chip.performance
     k = -1
     if lent * units > 1.0:
-        principal = lent * units
-        lender = w.lenders[order.lender]
-        lender.cash -= principal
-        lender.book += principal
-        op.debt += principal
-        w.book[LOAN_DRAW] += principal
-        clock.new_credit += principal
-        k = open_loan(
-            w.loans, clock, EQUIPMENT, order.lender, order.operator, principal, order.rate,
-            principal / order.life, clock.month + loan_maturity(w.terms[0], order.life),
-        )  # fmt: skip
+        k = draw_loan(order, op, lent * units, order.cost * units, chip.appraisal * units, w, clock)
         if k < 0:
             return
-        set_covenant(w.loans[k], lender, w.terms[0], order.cost * units, chip.appraisal * units)
     lot_id = open_lot(
         w.lots, w.first_lot, clock, len(w.lenders) + order.operator, order.chip, units, float(clock.month),
         clock.month, order.cost, k,
