@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.figures import BLUE, GRID, INK, MUTED, ORANGE, RED
-from experiments.sweep_report import bootstrap
+from experiments.sweep_figures import bootstrap
 from simulation.build import build_world
 from simulation.config import base_config, load_scenario, set_path
 from simulation.interventions import sell_block

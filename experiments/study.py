@@ -61,6 +61,15 @@ class Record(Section):
     events: bool = False
 
 
+class Report(Section):
+    """What the report asks, draws and calls things: it decides no number."""
+
+    question: str = ""
+    outcomes: tuple[str, ...] = ("systemic", "losses", "cascade_max", "discount_mean", "lender_failures", "debt_peak")
+    against: dict[str, Any] = {}
+    labels: tuple[str, ...] = ()
+
+
 class Plan(Section):
     """The sections of a study beside its scenario."""
 
@@ -71,6 +80,7 @@ class Plan(Section):
     record: Record = Record()
     stop: Stop = Stop()
     twin: dict[str, Any] = {}
+    report: Report = Report()
 
 
 @dataclass(frozen=True)
@@ -158,7 +168,7 @@ def _fault(error: Any, where: Callable[[tuple], str]) -> Fault:
     if error["type"] == "extra_forbidden":
         section: Any = Plan
         for key in keys[:-1]:
-            section = {"sweep": Sweep, "stop": Stop, "record": Record, "when": When}.get(key, section)
+            section = {"sweep": Sweep, "stop": Stop, "record": Record, "report": Report, "when": When}.get(key, section)
         near = difflib.get_close_matches(str(keys[-1]), section.model_fields, 1)
         message = f"unknown; did you mean '{near[0]}'" if near else f"unknown; known here: {', '.join(section.model_fields)}"
     return Fault(where(keys), ".".join(map(str, keys)), message)
@@ -263,6 +273,7 @@ def _check_plan(plan: Plan, scenario: Scenario, known: dict, where: Callable, fa
             refuse(("stop", "when", "measure"), f"no such measure: {when.measure!r}; {', '.join(TOTALS)} or a column of the panel")
         if (when.at_least is None) == (when.at_most is None):
             refuse(("stop", "when"), "needs either 'at_least' or 'at_most'")
+    _check_report(plan, refuse)
     for path in plan.twin:
         if path not in known:
             refuse(("twin", path), _unknown_path(path, known))
@@ -272,6 +283,25 @@ def _check_plan(plan: Plan, scenario: Scenario, known: dict, where: Callable, fa
         except ConfigError as error:
             for fault in error.faults:
                 refuse(("twin", fault.path), fault.message)
+
+
+def _check_report(plan: Plan, refuse: Callable[[tuple, str], None]) -> None:
+    """Refuse a report that names what the study does not have."""
+    import difflib
+
+    given, sweep = plan.report, plan.sweep
+    for name in given.outcomes:
+        if name not in MEASURES:
+            near = difflib.get_close_matches(name, MEASURES, 1)
+            refuse(("report", "outcomes"), f"no such measure: {name!r}; " + (f"did you mean {near[0]!r}" if near else f"measures: {', '.join(MEASURES)}"))
+    if not given.outcomes:
+        refuse(("report", "outcomes"), "names no measure")
+    if given.labels and (sweep.design != "list" or len(given.labels) != len(sweep.points)):
+        refuse(("report", "labels"), f"needs one name for each of the {len(sweep.points)} points of a list design, has {len(given.labels)}")
+    for path, value in given.against.items():
+        values = sweep.parameters.get(path)
+        if sweep.design != "grid" or not isinstance(values, tuple) or value not in values:
+            refuse(("report", "against", path), f"must be one of the listed values of that parameter in a grid, is {value!r}")
 
 
 def _check_points(study: Study, where: Callable) -> None:

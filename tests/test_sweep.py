@@ -21,7 +21,8 @@ import experiments
 from experiments.store import Store, StoreError
 from experiments.study import design_points, read_study
 from experiments.sweep import play, run_one, sweep
-from experiments.sweep_report import bootstrap, indices, write_sweep_report
+from experiments.sweep_figures import bootstrap, indices
+from experiments.sweep_report import write_sweep_report
 from simulation.config import ConfigError
 from simulation.runs import run
 
