@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import hashlib
 import json
+import logging
 import os
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -390,6 +392,19 @@ class _Pool:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment (main thread only: elsewhere it does not arrive)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _client(dask: str, width: int) -> Any:
     """Return a client of a dask cluster, one started here for 'local'. Raises ExecutorError."""
     try:
@@ -397,7 +412,8 @@ def _client(dask: str, width: int) -> Any:
     except ImportError:
         raise ExecutorError("--dask: dask is not installed; pip install 'gpu-firesale[cluster]'") from None
     if dask == "local":
-        return Client(processes=True, n_workers=width, threads_per_worker=1, dashboard_address=None)
+        with _without_interrupts():  # the workers inherit it: Ctrl-C is for the one that waits for them
+            return Client(processes=True, n_workers=width, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL)
     try:
         return Client(dask, timeout=10)
     except (OSError, ValueError, TypeError) as error:
