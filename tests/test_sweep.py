@@ -19,7 +19,7 @@ import pytest
 
 import experiments
 from experiments.store import Store, StoreError
-from experiments.study import design_points, read_study
+from experiments.study import design_points, design_size, read_study
 from experiments.sweep import (
     ExecutorError,
     manifest,
@@ -94,7 +94,7 @@ def test_sampled_designs_stay_in_their_ranges(tmp_path, design, points):
     budget = np.array([p["buyers.budget_scale"] for p in made.points])
     assert ltv.min() >= 0.5 and ltv.max() <= 0.9 and budget.min() >= 0.1 - 1e-9 and budget.max() <= 10 + 1e-9
     assert np.log(budget).mean() == pytest.approx(0.0, abs=0.6)
-    assert made.points == design_points(made.plan.sweep, made.axes)
+    assert made.points == design_points(made.plan.sweep, made.axes) and len(made.points) == design_size(made.plan.sweep, made.axes)
 
 
 def test_saltelli_finds_the_parameter_that_matters(tmp_path):
@@ -121,18 +121,23 @@ def test_saltelli_finds_the_parameter_that_matters(tmp_path):
         ("sweep: {parameters: {lenders.max_ltv: []}}", "has no values"),
         ("sweep: {parameters: {lenders.max_ltv: [0.5, 7]}}", "7 must be at most 1.5"),
         ("sweep: {parameters: {market.venue: [netwrk]}}", "did you mean 'network'"),
-        ("sweep: {design: gird}", "sweep.design"),
+        ("sweep: {design: gird}", "sweep.design: must be one of 'grid', 'list', 'lhs', 'sobol', 'saltelli', 'morris', is 'gird'"),
         ("sweep: {design: sobol, samples: 10, parameters: {lenders.max_ltv: {from: 0.5, to: 0.9}}}", "power of two"),
         ("sweep: {design: list}", "needs 'points'"),
         ("sweep: {design: list, points: [{lenders.max_ltv: 0.5}, {no.such: 1}]}", "no such parameter"),
         ("sweep: {parameters: {notes.margin_ltv: [0.5, 0.8]}}", "impossible combination"),
-        ("replications: 0", "replications"),
+        ("replications: 0", "replications: must be at least 1, is 0"),
+        ("replications: many", "replications: must be a whole number, is 'many'"),
+        ("sweep: [1]", r"study.yaml:6:1: sweep: must be a section: names with values, is \(1,\)"),
         ("replicatons: 5", "replications|unknown"),
         ("stop: {when: {measure: lenders_faild, at_least: 5}}", "no such measure"),
         ("stop: {when: {measure: lenders_failed}}", "either 'at_least' or 'at_most'"),
         ("record: {panel: [pric]}", "no such column: 'pric'"),
         ("twin: {policy.backstop.capacty: 1}", "twin.policy.backstop.capacty: no such parameter"),
         ("seeds: random", "seeds"),
+        ("sweep: {parameters: {lenders.life: {from: 9, to: 60, n: 1000000000}}}", "from 2 to 1,000,000, is 1000000000"),
+        ("sweep: {parameters: {lenders.max_ltv: {from: 0.5, to: 0.9, n: 3000}, buyers.budget_scale: {from: 1, to: 2, n: 3000}}}", "9,000,000 points times 1 replications are too many"),
+        ("sweep: {design: saltelli, samples: 524288, parameters: {lenders.max_ltv: {from: 0.5, to: 0.9}}}", "1,572,864 points"),
         ("report: {outcomes: [loses]}", r"study.yaml:6:10: report.outcomes: no such measure: 'loses'; did you mean 'losses'"),
         ("report: {outcomes: []}", "names no measure"),
         ("sweep: {design: list, points: [{}]}\nreport: {labels: [a, b]}", "one name for each of the 1 points"),
@@ -143,6 +148,13 @@ def test_faults_are_found_before_anything_runs(tmp_path, text, message):
     with pytest.raises(ConfigError, match=message) as fault:
         study(tmp_path, text + "\n")
     assert "study.yaml:" in str(fault.value)
+
+
+@pytest.mark.parametrize("text", ["sweep: 5", "sweep: [1]", "sweep: {parameters: x}", "sweep: yes"])
+def test_nothing_is_set_in_what_is_no_section(tmp_path, text):
+    (tmp_path / "study.yaml").write_text(SMALL + text + "\n")
+    with pytest.raises(ConfigError, match="--set: sweep.parameters.lenders.life: '(sweep|parameters)' is not a section"):
+        read_study(tmp_path / "study.yaml", ["sweep.parameters.lenders.life=[60]"])
 
 
 def test_spoilt_configs_give_messages(tmp_path):
