@@ -91,35 +91,19 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print the results folder only")] = False,
 ) -> None:
     """Run a scenario once and write tables, figures and a report."""
-    from simulation.config import load_scenario, scenario_to_yaml, set_path
+    from simulation.config import load_scenario, set_path
 
     scenario = load_scenario(config, _overrides(set_, months))
     changed = set_path(scenario, twin, "--twin") if twin else None
     console = make_console(stderr=True, quiet=quiet)
     with console.status("Loading"):
-        from experiments.results import check_output, write_results
+        from experiments.results import check_output
     # Refused before the run, not after it.
     folder = check_output(Path("results", f"{config.stem}-seed{seed}") if out is None else out)
     engine = load_engine(console)
     with console.status("Running"):
         result = engine(scenario, seed, twin=changed)
-
-    def finish(work: Path) -> None:
-        if figures:
-            with console.status("Drawing figures"):
-                importlib.import_module("experiments.figures").write_figures(work, result)
-        if report:
-            with console.status("Writing the report"):
-                importlib.import_module("experiments.report").write_report(work, result)
-
-    write_results(
-        result,
-        folder,
-        config_text=scenario_to_yaml(scenario),
-        command=terminal.command(),
-        twin=result.twin,
-        finish=finish,
-    )
+    write_whole(result, folder, figures=figures, report=report, status=console.status)
     if quiet:
         print(folder)
         return

@@ -62,6 +62,15 @@ class Record(Section):
     events: bool = False
 
 
+class Report(Section):
+    """What the report asks, draws and calls things: it decides no number."""
+
+    question: str = ""
+    outcomes: tuple[str, ...] = ("systemic", "losses", "cascade_max", "discount_mean", "lender_failures", "debt_peak")
+    against: dict[str, Any] = {}
+    labels: tuple[str, ...] = ()
+
+
 class Plan(Section):
     """The sections of a study beside its scenario."""
 
@@ -72,6 +81,7 @@ class Plan(Section):
     record: Record = Record()
     stop: Stop = Stop()
     twin: dict[str, Any] = {}
+    report: Report = Report()
 
 
 @dataclass(frozen=True)
@@ -133,9 +143,10 @@ def read_study(path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> S
     _check_plan(plan, scenario, known, where, faults)
     if faults:
         raise ConfigError(faults)
+    size = design_size(plan.sweep, axes)
+    if size > _MOST_POINTS or size * plan.replications > 10 * _MOST_POINTS:
+        raise ConfigError([Fault(where(("sweep",)), "sweep", f"{size:,} points times {plan.replications:,} replications are too many: at most {_MOST_POINTS:,} points and {10 * _MOST_POINTS:,} runs")])
     points = design_points(plan.sweep, axes)
-    if len(points) * plan.replications > 10 * _MOST_POINTS:
-        raise ConfigError([Fault(where(("sweep",)), "sweep", f"{len(points):,} points times {plan.replications:,} replications are too many runs")])
     study = Study(scenario, plan, axes, points)
     _check_points(study, where)
     return study
@@ -155,14 +166,29 @@ def _fault(error: Any, where: Callable[[tuple], str]) -> Fault:
     import difflib
 
     keys = tuple(error["loc"])
-    message = error["msg"][0].lower() + error["msg"][1:]
+    message = _plain(error)
     if error["type"] == "extra_forbidden":
         section: Any = Plan
         for key in keys[:-1]:
-            section = {"sweep": Sweep, "stop": Stop, "record": Record, "when": When}.get(key, section)
+            section = {"sweep": Sweep, "stop": Stop, "record": Record, "report": Report, "when": When}.get(key, section)
         near = difflib.get_close_matches(str(keys[-1]), section.model_fields, 1)
         message = f"unknown; did you mean '{near[0]}'" if near else f"unknown; known here: {', '.join(section.model_fields)}"
     return Fault(where(keys), ".".join(map(str, keys)), message)
+
+
+def _plain(error: Any) -> str:
+    """Return what a value must be, and what it is, in a reader's words."""
+    bounds = error.get("ctx", {})
+    wanted = {
+        "model_type": "a section: names with values", "dict_type": "a section: names with values", "tuple_type": "a list", "string_type": "text",
+        "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number", "int_parsing_size": "a smaller number",
+        "float_type": "a number", "float_parsing": "a number", "finite_number": "a finite number", "bool_type": "true or false", "bool_parsing": "true or false",
+        "literal_error": f"one of {str(bounds.get('expected', '')).replace(' or ', ', ')}", "greater_than_equal": f"at least {bounds.get('ge')}", "less_than_equal": f"at most {bounds.get('le')}",
+    }.get(error["type"])  # fmt: skip
+    if wanted is None:
+        return error["msg"][0].lower() + error["msg"][1:]
+    given = repr(list(error["input"]) if isinstance(error["input"], tuple) else error["input"])
+    return f"must be {wanted}, is {given if len(given) <= 40 else given[:37] + '...'}"
 
 
 def _axis(path: str, given: Any, known: dict, scenario: Scenario, where: Callable, faults: list[Fault]) -> Axis | None:
@@ -212,8 +238,8 @@ def _range(path: str, given: dict[str, Any], whole: bool, refuse: Callable[[str]
         refuse(f"'scale' must be linear or log, is {scale!r}")
     elif scale == "log" and low <= 0:
         refuse("a range in logarithms must begin above zero")
-    elif n is not None and (not isinstance(n, int) or isinstance(n, bool) or n < 2):
-        refuse(f"'n' must be a whole number from 2 on, is {n!r}")
+    elif n is not None and (not isinstance(n, int) or isinstance(n, bool) or not 2 <= n <= _MOST_POINTS):
+        refuse(f"'n' must be a whole number from 2 to {_MOST_POINTS:,}, is {n!r}")
     else:
         axis = Axis(path, (), float(low), float(high), scale == "log", whole)
         if n is None:
@@ -264,6 +290,7 @@ def _check_plan(plan: Plan, scenario: Scenario, known: dict, where: Callable, fa
             refuse(("stop", "when", "measure"), f"no such measure: {when.measure!r}; {', '.join(TOTALS)} or a column of the panel")
         if (when.at_least is None) == (when.at_most is None):
             refuse(("stop", "when"), "needs either 'at_least' or 'at_most'")
+    _check_report(plan, refuse)
     for path in plan.twin:
         if path not in known:
             refuse(("twin", path), _unknown_path(path, known))
@@ -273,6 +300,25 @@ def _check_plan(plan: Plan, scenario: Scenario, known: dict, where: Callable, fa
         except ConfigError as error:
             for fault in error.faults:
                 refuse(("twin", fault.path), fault.message)
+
+
+def _check_report(plan: Plan, refuse: Callable[[tuple, str], None]) -> None:
+    """Refuse a report that names what the study does not have."""
+    import difflib
+
+    given, sweep = plan.report, plan.sweep
+    for name in given.outcomes:
+        if name not in MEASURES:
+            near = difflib.get_close_matches(name, MEASURES, 1)
+            refuse(("report", "outcomes"), f"no such measure: {name!r}; " + (f"did you mean {near[0]!r}" if near else f"measures: {', '.join(MEASURES)}"))
+    if not given.outcomes:
+        refuse(("report", "outcomes"), "names no measure")
+    if given.labels and (sweep.design != "list" or len(given.labels) != len(sweep.points)):
+        refuse(("report", "labels"), f"needs one name for each of the {len(sweep.points)} points of a list design, has {len(given.labels)}")
+    for path, value in given.against.items():
+        values = sweep.parameters.get(path)
+        if sweep.design != "grid" or not isinstance(values, tuple) or value not in values:
+            refuse(("report", "against", path), f"must be one of the listed values of that parameter in a grid, is {value!r}")
 
 
 def _check_points(study: Study, where: Callable) -> None:
@@ -310,6 +356,15 @@ def problem(axes: Iterable[Axis]) -> dict[str, Any]:
     """Return the SALib problem of a design; values are drawn in [0, 1] and mapped by the axes."""
     names = [axis.path for axis in axes]
     return {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
+
+
+def design_size(sweep: Sweep, axes: tuple[Axis, ...]) -> int:
+    """Return how many points a design has, without making them."""
+    if sweep.design == "list":
+        return len(sweep.points)
+    if sweep.design == "grid":
+        return math.prod(len(a.values) for a in axes)
+    return sweep.samples * {"saltelli": len(axes) + 2, "morris": len(axes) + 1}.get(sweep.design, 1)
 
 
 def design_points(sweep: Sweep, axes: tuple[Axis, ...]) -> tuple[dict[str, Any], ...]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import hashlib
 import json
+import logging
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -241,7 +244,7 @@ def chunk_size(study: Study, seconds_a_run: float) -> int:
 
 def study_hash(study: Study) -> str:
     """Return 16 hex digits of all that decides the results: scenario, design, draws, what is recorded."""
-    text = json.dumps([scenario_hash(study.scenario), study.plan.model_dump(mode="json"), [list(p.items()) for p in study.points]], sort_keys=True, default=str)
+    text = json.dumps([scenario_hash(study.scenario), study.plan.model_dump(mode="json", exclude={"report"}), [list(p.items()) for p in study.points]], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -258,11 +261,30 @@ def manifest(study: Study, chunk: int, command: str) -> dict[str, Any]:
 # --- the sweep ------------------------------------------------------------------------------------------------------
 
 
-def jobs(study: Study, store: Store, size: int) -> Iterator[Job]:
-    """Yield the chunks whose shards are not there."""
+class ExecutorError(OSError):
+    """Processes or a cluster cannot be used, or ended; the message says what to do."""
+
+
+def missing(study: Study, store: Store, size: int) -> tuple[list[Job], int]:
+    """Return the chunks whose shards are not there, and how many runs of the others failed."""
+    todo, failed = [], 0
     for chunk, first in enumerate(range(0, study.runs, size)):
-        if not store.whole(chunk):
-            yield Job(study, store.place, chunk, first, min(study.runs, first + size))
+        found = store.failed(chunk)
+        if found is None:
+            todo.append(Job(study, store.place, chunk, first, min(study.runs, first + size)))
+        else:
+            failed += found
+    return todo, failed
+
+
+def there(study: Study, place: str) -> int:
+    """Return how many runs of a study a folder holds. Raises StoreError if the folder cannot be used for it."""
+    store = Store(place)
+    known = store.manifest()
+    size = known["chunk"] if known else 1
+    if store.check(manifest(study, size, ""), study_text(study)) is None:
+        return 0
+    return study.runs - sum(job.last - job.first for job in missing(study, store, size)[0])
 
 
 def sweep(
@@ -279,17 +301,19 @@ def sweep(
     """Run what is missing of a study in a folder; return how far it is.
 
     Threads by default (the kernels release the interpreter's lock); ``processes`` or a ``dask`` address instead.
-    Interrupted, it lets chunks under way end or be dropped, and the next call does the rest. Raises StoreError,
-    OSError.
+    Interrupted, it lets chunks under way end or be dropped, and the next call does the rest. Runs that are stored as
+    failed are counted, not repeated: the same draws fail again. Raises StoreError, ExecutorError.
     """
     store = Store(place)
+    if store.of_one_process and (processes or dask):
+        raise StoreError(f"{place}: is seen by one process alone: give a folder with --out, or leave --processes and --dask")
     with store.locked():
         known = store.manifest()
         size = known["chunk"] if known else chunk_size(study, measure(study))
-        text = scenario_to_yaml(study.scenario) + _plan_yaml(study)
-        store.open(manifest(study, size, command), text)
-        todo = list(jobs(study, store, size))
-        progress = Progress(study.runs)
+        store.open(manifest(study, size, command), study_text(study))
+        todo, failed = missing(study, store, size)
+        progress = Progress(study.runs, failed=failed)
+        before = failed
         progress.skipped = progress.done = study.runs - sum(job.last - job.first for job in todo)
         tell(progress)
         with _Pool(workers, processes, dask) as pool:
@@ -308,11 +332,15 @@ def sweep(
                         progress.done += done + failed
                         progress.failed += failed
                     tell(progress)
-                    if fail_fast and progress.failed:
+                    if fail_fast and progress.failed > before:
                         pool.drop(waiting)
                         return progress
-            except BaseException:
+            except BaseException as error:
                 pool.drop(waiting)
+                if pool.is_broken_by(error):
+                    raise ExecutorError(
+                        f"a worker process ended ({type(error).__name__}: too little memory?); what is done is kept: go on with the same command and fewer processes"
+                    ) from error
                 raise
 
 
@@ -333,11 +361,17 @@ def stored_study(place: str) -> Study:
         raise StoreError(f"{place}: holds no sweep (no manifest.json)")
     data = store.read("study.yaml")
     if data is None:
-        raise StoreError(f"{place}: study.yaml is missing")
+        raise StoreError(f"{place}: holds no sweep (no study.yaml)")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "study.yaml")
         file.write_bytes(data)
-        return read_study(file)
+        try:
+            study = read_study(file)
+        except ConfigError as error:
+            raise StoreError(f"{str(error).replace(str(file), store.path('study.yaml'))}; it was written by another version") from None
+    if study_hash(study) != store.manifest().get("study"):
+        raise StoreError(f"{store.path('study.yaml')}: is not the study that was run here: go on with the sweep (the same command) or run it anew")
+    return study
 
 
 def measure(study: Study, runs: int = 3) -> float:
@@ -350,22 +384,21 @@ def measure(study: Study, runs: int = 3) -> float:
     return float(np.median(taken[1:] or taken))
 
 
-def _plan_yaml(study: Study) -> str:
+def study_text(study: Study) -> str:
+    """Return the config of a study with every parameter of the scenario written out; reading it gives the same study."""
     import io
 
     from ruamel.yaml import YAML
 
+    given = study.plan.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     text = io.StringIO()
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
-    yaml.dump(_given(study.plan), text)
-    return text.getvalue()
-
-
-def _given(section: Any) -> Any:
-    """Return a section as a config would give it: nothing that is not set."""
-    doc = section.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    return doc
+    # Parameters keep their order: points and indices are told apart by it.
+    yaml.sort_base_mapping_type_on_output = False
+    if given:
+        yaml.dump(given, text)
+    return scenario_to_yaml(study.scenario) + text.getvalue()
 
 
 class _Pool:
@@ -373,19 +406,24 @@ class _Pool:
 
     def __init__(self, workers: int | None, processes: int, dask: str) -> None:
         self.width = processes or workers or os.cpu_count() or 1
-        self._dask = None
+        self._dask: Any = None
         if dask:
-            from dask.distributed import Client
-
-            self._dask = Client(processes=True, n_workers=self.width, threads_per_worker=1, dashboard_address=None) if dask == "local" else Client(dask)
-            self.width = max(1, sum(self._dask.ncores().values()))
+            self._dask = _client(dask, self.width)
             self._pool: Any = self._dask
+            self.width = max(1, sum(self._dask.ncores().values()))
         elif processes:
             import multiprocessing
 
-            self._pool = concurrent.futures.ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+            # Ctrl-C reaches the whole group: the workers leave it to the one that waits for them.
+            self._pool = concurrent.futures.ProcessPoolExecutor(
+                processes, mp_context=multiprocessing.get_context("spawn"), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+            )
         else:
             self._pool = concurrent.futures.ThreadPoolExecutor(self.width)
+
+    def is_broken_by(self, error: BaseException) -> bool:
+        """Return whether an error says that workers died, not that a run failed."""
+        return isinstance(error, concurrent.futures.BrokenExecutor) or (self._dask is not None and type(error).__module__.startswith("distributed"))
 
     def submit(self, work: Callable, job: Job) -> Any:
         return self._pool.submit(work, job, pure=False) if self._dask else self._pool.submit(work, job)
@@ -410,3 +448,31 @@ class _Pool:
             self._dask.close()
         else:
             self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment (main thread only: elsewhere it does not arrive)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _client(dask: str, width: int) -> Any:
+    """Return a client of a dask cluster, one started here for 'local'. Raises ExecutorError."""
+    try:
+        from dask.distributed import Client
+    except ImportError:
+        raise ExecutorError("--dask: dask is not installed; pip install 'gpu-firesale[cluster]'") from None
+    if dask == "local":
+        with _without_interrupts():  # the workers inherit it: Ctrl-C is for the one that waits for them
+            return Client(processes=True, n_workers=width, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL)
+    try:
+        return Client(dask, timeout=10)
+    except (OSError, ValueError, TypeError) as error:
+        raise ExecutorError(f"--dask {dask}: no scheduler answers ({error}); give its address as tcp://HOST:PORT, or 'local'") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import shlex
 from collections.abc import Callable
@@ -47,14 +48,20 @@ def load_engine(console: Console) -> Callable[..., Any]:
     return engine
 
 
-def write_whole(result: Any, folder: Path) -> Path:
-    """Write a results folder with figures and report; return it."""
+def write_whole(
+    result: Any, folder: Path, *, figures: bool = True, report: bool = True, status: Callable[[str], Any] = contextlib.nullcontext
+) -> Path:
+    """Write a results folder with figures and report; return it. ``status`` is shown while they are made."""
     from experiments.results import check_output, write_results
     from simulation.config import scenario_to_yaml
 
     def finish(work: Path) -> None:
-        importlib.import_module("experiments.figures").write_figures(work, result)
-        importlib.import_module("experiments.report").write_report(work, result)
+        if figures:
+            with status("Drawing figures"):
+                importlib.import_module("experiments.figures").write_figures(work, result)
+        if report:
+            with status("Writing the report"):
+                importlib.import_module("experiments.report").write_report(work, result)
 
     write_results(
         result, check_output(folder), config_text=scenario_to_yaml(result.scenario),

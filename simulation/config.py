@@ -207,9 +207,11 @@ def load_study(path: str | os.PathLike[str], overrides: Overrides, keys: Iterabl
     for name, value in mine:
         # Parameters of a sweep have dots in their names: they are one key.
         *above, last = name.split(".", 2)
-        holder = own
+        holder: Any = own
         for part in above:
             holder = holder.setdefault(part, {})
+            if not isinstance(holder, dict):
+                raise ConfigError([Fault("--set", name, f"'{part}' is not a section in this config: nothing can be set in it")])
         holder[last] = value
         spots[tuple(name.split(".", 2))] = Spot("--set")
     return scenario, own, lambda place: str(_nearest(place, spots))

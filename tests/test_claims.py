@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.claims import CLAIMS, Finding, examine, same_debt, values
+from experiments.claims import BLOCK_AFTER, CLAIMS, Finding, examine, same_debt, shortfall, values
 from experiments.study import read_study
 from simulation import load_scenario
 from simulation.config import set_path
@@ -17,6 +17,10 @@ from simulation.summary import summarise
 
 ROOT = Path(__file__).parent.parent
 BASE = load_scenario(ROOT / "configs" / "base.yaml")
+
+
+def claim_of(key):
+    return next(c for c in CLAIMS if c.key == key)
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.key)
@@ -36,20 +40,55 @@ def test_values_are_those_of_single_runs():
     [(3, 2, 4, "holds"), (3, 0.5, 5, "not decided"), (0.5, -1, 2, "not decided"), (-3, -4, -2, "does not hold"), (0.9, 0.8, 0.95, "does not hold")],
 )
 def test_the_verdict_follows_from_the_interval(mean, low, high, verdict):
-    claim = next(c for c in CLAIMS if c.key == "lead")
+    claim = claim_of("lead")
     assert claim.least == 1.0
     assert Finding(claim, mean, low, high, {}, np.array([])).verdict == verdict
 
 
 def test_a_block_of_ten_thousand_moves_the_price():
-    claim = next(c for c in CLAIMS if c.key == "block")
+    claim = claim_of("block")
     found = examine(claim, BASE, 8)
     assert found.mean > 5.0
     assert found.arms["with"][0] < found.arms["without"][0]
 
 
+def test_recovery_is_the_first_month_with_half_of_the_fall_made_good():
+    without = np.full((4, BLOCK_AFTER + 1), 100.0)
+    path = np.full_like(without, 100.0)
+    path[0, :4] = 40, 60, 69, 71  # fell by 60, is above 70 in the third month
+    path[1] = 50  # never
+    path[2, 0] = 110  # no fall
+    path[3, 0] = 99  # made good in the first month
+    months = claim_of("block_recovery").contrast({"without": without, "with": path})
+    assert months[[0, 1, 3]].tolist() == [3, BLOCK_AFTER, 1] and np.isnan(months[2])
+
+
+def test_what_is_sold_of_a_block_is_counted():
+    found = values(BASE, claim_of("block_unsold").read, 4, 1, 10_000.0)
+    assert ((found >= 0) & (found <= 1)).all()
+    assert values(BASE, claim_of("block_unsold").read, 2, 1).tolist() == [1.0, 1.0], "without a block none of it is sold"
+
+
+def test_the_tail_is_judged_by_the_worst_runs():
+    assert shortfall(np.array([1.0, 9.0, 2.0, 8.0]), 0.5) == 8.5
+    assert shortfall(np.array([[1.0, 9.0], [3.0, 2.0]]), 0.05).tolist() == [9.0, 3.0]
+    found = examine(claim_of("tail"), BASE, 12)
+    for label, change in claim_of("tail").arms.items():
+        shares = values(set_path(BASE, change) if change else BASE, lambda world: float(summarise(world)["loss_share"]), 12, 1)
+        assert found.arms[label][0] == pytest.approx(100.0 * shares.max())
+        assert found.arms[label][1] <= found.arms[label][0] <= found.arms[label][2] + 1e-9
+        assert len(found.tails[label]) == 12
+    assert found.mean == pytest.approx(found.arms["none"][0] - found.arms["$10bn"][0])
+    assert found.low <= found.high and "95th percentile" in found.notes
+
+
+def test_equal_leverage_says_which():
+    notes = examine(claim_of("life_ltv"), BASE, 4).notes
+    assert notes.startswith("Equal leverage is here the advance rate") and notes.count("advance rate 0.80, peak debt $") == 2
+
+
 def test_equal_debt_is_equal():
-    claim = next(c for c in CLAIMS if c.key == "life")
+    claim = claim_of("life")
     ltv = same_debt(BASE, claim, 8, 1)
     peak = lambda world: float(summarise(world)["debt_peak"])  # noqa: E731
     short = values(set_path(BASE, {"lenders.life": 36.0, "lenders.max_ltv": 0.8}), peak, 8, 1).mean()

@@ -565,5 +565,6 @@ def _loads_or_faults(file, overrides):
     except ConfigError as error:
         assert error.faults
         for line in str(error).split("\n"):
-            assert line.startswith((str(file.parent), "--set"))
+            # A spoilt 'extends' may name a file that exists elsewhere.
+            assert line.startswith((str(file.parent), "--set", "/dev/null"))
             assert "Input should" not in line and "pydantic" not in line

@@ -19,9 +19,21 @@ import pytest
 
 import experiments
 from experiments.store import Store, StoreError
-from experiments.study import design_points, read_study
-from experiments.sweep import run_one, run_together, sweep
-from experiments.sweep_report import bootstrap, indices, write_sweep_report
+from experiments.study import design_points, design_size, read_study
+from experiments.sweep import (
+    ExecutorError,
+    manifest,
+    measures,
+    run_one,
+    run_together,
+    scenario_of,
+    stored_study,
+    study_text,
+    sweep,
+    there,
+)
+from experiments.sweep_figures import Frame, bootstrap, bootstrap_columns, figures, indices, outcomes
+from experiments.sweep_report import write_sweep_report
 from simulation.config import ConfigError
 from simulation.runs import run
 
@@ -38,6 +50,9 @@ GRID = """sweep:
 replications: 6
 record: {panel: [price_h100, depth_h100, booked_ltv], events: true}
 """
+
+
+COMMAND = "from experiments.cli import main; main()"
 
 
 def study(tmp_path, text=GRID, base=SMALL):
@@ -79,7 +94,7 @@ def test_sampled_designs_stay_in_their_ranges(tmp_path, design, points):
     budget = np.array([p["buyers.budget_scale"] for p in made.points])
     assert ltv.min() >= 0.5 and ltv.max() <= 0.9 and budget.min() >= 0.1 - 1e-9 and budget.max() <= 10 + 1e-9
     assert np.log(budget).mean() == pytest.approx(0.0, abs=0.6)
-    assert made.points == design_points(made.plan.sweep, made.axes)
+    assert made.points == design_points(made.plan.sweep, made.axes) and len(made.points) == design_size(made.plan.sweep, made.axes)
 
 
 def test_saltelli_finds_the_parameter_that_matters(tmp_path):
@@ -106,24 +121,40 @@ def test_saltelli_finds_the_parameter_that_matters(tmp_path):
         ("sweep: {parameters: {lenders.max_ltv: []}}", "has no values"),
         ("sweep: {parameters: {lenders.max_ltv: [0.5, 7]}}", "7 must be at most 1.5"),
         ("sweep: {parameters: {market.venue: [netwrk]}}", "did you mean 'network'"),
-        ("sweep: {design: gird}", "sweep.design"),
+        ("sweep: {design: gird}", "sweep.design: must be one of 'grid', 'list', 'lhs', 'sobol', 'saltelli', 'morris', is 'gird'"),
         ("sweep: {design: sobol, samples: 10, parameters: {lenders.max_ltv: {from: 0.5, to: 0.9}}}", "power of two"),
         ("sweep: {design: list}", "needs 'points'"),
         ("sweep: {design: list, points: [{lenders.max_ltv: 0.5}, {no.such: 1}]}", "no such parameter"),
         ("sweep: {parameters: {notes.margin_ltv: [0.5, 0.8]}}", "impossible combination"),
-        ("replications: 0", "replications"),
+        ("replications: 0", "replications: must be at least 1, is 0"),
+        ("replications: many", "replications: must be a whole number, is 'many'"),
+        ("sweep: [1]", r"study.yaml:6:1: sweep: must be a section: names with values, is \[1\]"),
         ("replicatons: 5", "replications|unknown"),
         ("stop: {when: {measure: lenders_faild, at_least: 5}}", "no such measure"),
         ("stop: {when: {measure: lenders_failed}}", "either 'at_least' or 'at_most'"),
         ("record: {panel: [pric]}", "no such column: 'pric'"),
         ("twin: {policy.backstop.capacty: 1}", "twin.policy.backstop.capacty: no such parameter"),
         ("seeds: random", "seeds"),
+        ("sweep: {parameters: {lenders.life: {from: 9, to: 60, n: 1000000000}}}", "from 2 to 1,000,000, is 1000000000"),
+        ("sweep: {parameters: {lenders.max_ltv: {from: 0.5, to: 0.9, n: 3000}, buyers.budget_scale: {from: 1, to: 2, n: 3000}}}", "9,000,000 points times 1 replications are too many"),
+        ("sweep: {design: saltelli, samples: 524288, parameters: {lenders.max_ltv: {from: 0.5, to: 0.9}}}", "1,572,864 points"),
+        ("report: {outcomes: [loses]}", r"study.yaml:6:10: report.outcomes: no such measure: 'loses'; did you mean 'losses'"),
+        ("report: {outcomes: []}", "names no measure"),
+        ("sweep: {design: list, points: [{}]}\nreport: {labels: [a, b]}", "one name for each of the 1 points"),
+        ("sweep: {parameters: {market.venue: [network, exchange]}}\nreport: {against: {market.venue: bourse}}", "one of the listed values"),
     ],
 )  # fmt: skip
 def test_faults_are_found_before_anything_runs(tmp_path, text, message):
     with pytest.raises(ConfigError, match=message) as fault:
         study(tmp_path, text + "\n")
     assert "study.yaml:" in str(fault.value)
+
+
+@pytest.mark.parametrize("text", ["sweep: 5", "sweep: [1]", "sweep: {parameters: x}", "sweep: yes"])
+def test_nothing_is_set_in_what_is_no_section(tmp_path, text):
+    (tmp_path / "study.yaml").write_text(SMALL + text + "\n")
+    with pytest.raises(ConfigError, match="--set: sweep.parameters.lenders.life: '(sweep|parameters)' is not a section"):
+        read_study(tmp_path / "study.yaml", ["sweep.parameters.lenders.life=[60]"])
 
 
 def test_spoilt_configs_give_messages(tmp_path):
@@ -235,14 +266,17 @@ def test_a_dask_cluster_gives_the_same_rows(tmp_path):
     assert here.equals(there)
 
 
-def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path):
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path, monkeypatch):
     made = study(tmp_path, GRID.replace("replications: 6", "replications: 40"))
     whole, broken = str(tmp_path / "whole"), tmp_path / "broken"
     sweep(made, whole, workers=2)
     expected = bytes_of(whole)
-    # A server that has loaded the engine forks each process: a try takes as long as the sweep, not as the imports.
+    # A server that has loaded the engine and its kernels forks each process: a try takes no longer than the sweep.
+    warm = f"from experiments import study, sweep\nsweep.run_one(study.read_study({str(tmp_path / 'study.yaml')!r}), 0)\n"
+    (tmp_path / "firesale_warm.py").write_text(warm)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["experiments.sweep"])
+    context.set_forkserver_preload(["firesale_warm"])
 
     def begin() -> multiprocessing.process.BaseProcess:
         process = context.Process(target=sweep, args=(made, str(broken)), kwargs={"workers": 2})
@@ -256,6 +290,9 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path):
         for name in ("manifest.json", "study.yaml"):
             shutil.copy(Path(whole, name), broken)
 
+    served = context.Process(target=int)  # starts the server: its start is not the sweep's
+    served.start()
+    served.join()
     empty()
     began = time.perf_counter()
     begin().join()
@@ -271,12 +308,12 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path):
             process.kill()
             process.join()
             killed += 1
-            continue
-        assert process.exitcode == 0 and bytes_of(broken) == expected
-        if killed >= 5:
-            break
-        empty()
-    assert killed >= 5
+            if killed == 12:
+                break
+        else:
+            assert process.exitcode == 0 and bytes_of(broken) == expected
+            empty()
+    assert killed >= 3
     sweep(made, str(broken), workers=2)
     assert bytes_of(broken) == expected
     assert not [file.name for file in broken.rglob(".*")], "what a killed process was writing stays behind"
@@ -298,11 +335,11 @@ def test_a_torn_shard_is_run_again(tmp_path):
 def test_other_inputs_are_not_mixed(tmp_path):
     place = str(tmp_path / "out")
     sweep(study(tmp_path, "replications: 3\n"), place, workers=1)
-    with pytest.raises(StoreError, match="the config changed"):
+    with pytest.raises(StoreError, match=r"the config \(credit.maturity was 36, is 24\) changed"):
         sweep(study(tmp_path, "replications: 3\ncredit: {maturity: 24}\n"), place, workers=1)
     manifest = json.loads(Path(place, "manifest.json").read_text())
     Path(place, "manifest.json").write_text(json.dumps(manifest | {"sources": "0" * 16}))
-    with pytest.raises(StoreError, match="the sources of the engine changed"):
+    with pytest.raises(StoreError, match=r"the sources of the engine \(hash 0{16}, now \w+\) changed"):
         sweep(study(tmp_path, "replications: 3\n"), place, workers=1)
 
 
@@ -323,6 +360,126 @@ def test_a_folder_with_other_things_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(StoreError, match="not empty and holds no sweep"):
         sweep(study(tmp_path, "replications: 2\n"), str(tmp_path), workers=1)
+
+
+def test_a_refusal_says_what_differs(tmp_path):
+    place = str(tmp_path / "out")
+    sweep(study(tmp_path, "replications: 3\n"), place, workers=1)
+    with pytest.raises(StoreError, match="replications was 3, is 4"):
+        sweep(study(tmp_path, "replications: 4\n"), place, workers=1)
+    with pytest.raises(StoreError, match=r"chips.H100.power was 1.3, is 1.5; lenders.bank.life was 72.0, is 30.0"):
+        changed = read_study(tmp_path / "study.yaml", ["lenders.bank.life=30", "chips.H100.power=1.5", "replications=3"])
+        sweep(changed, place, workers=1)
+    assert there(study(tmp_path, "replications: 3\n"), place) == 3
+    # Words are no inputs.
+    assert sweep(study(tmp_path, "replications: 3\nreport: {question: Why?}\n"), place, workers=1).skipped == 3
+    assert stored_study(place).plan.report.question == "Why?"
+
+
+UNSORTED = "sweep: {{design: {}, samples: 4, parameters: {{lenders.max_ltv: {{from: 0.5, to: 0.9, n: 3}}, buyers.budget_scale: {{from: 1, to: 2, n: 2}}}}}}\n"
+
+
+@pytest.mark.parametrize("design", ["grid", "lhs", "saltelli", "morris"])
+def test_the_stored_study_is_the_one_that_ran(tmp_path, design):
+    made = study(tmp_path, UNSORTED.format(design))
+    place = tmp_path / "out"
+    place.mkdir()
+    Store(str(place)).open(manifest(made, 1, ""), study_text(made))
+    back = stored_study(str(place))
+    assert [list(p.items()) for p in back.points] == [list(p.items()) for p in made.points]
+    assert [a.path for a in back.axes] == ["lenders.max_ltv", "buyers.budget_scale"]
+    assert scenario_of(str(place), 1)[0] == made.scenario_at(1)
+    text = (place / "study.yaml").read_text()
+    (place / "study.yaml").write_text(text.replace("0.9", "0.8"))
+    with pytest.raises(StoreError, match="is not the study that was run here"):
+        stored_study(str(place))
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "configs" / "sweeps").glob("*.yaml")), ids=lambda f: f.stem)
+def test_a_shipped_study_survives_its_text(tmp_path, file):
+    made = read_study(file)
+    (tmp_path / "study.yaml").write_text(study_text(made))
+    back = read_study(tmp_path / "study.yaml")
+    assert [list(p.items()) for p in back.points] == [list(p.items()) for p in made.points]
+    assert back.plan == made.plan and back.scenario == made.scenario
+    assert made.plan.report.question
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "afile").touch()
+    made = study(tmp_path, "replications: 2\n")
+    for place, words in (("afile", "is a file; give another folder"), ("afile/x", r"cannot be written \(Not a directory\)")):
+        with pytest.raises(StoreError, match=words):
+            sweep(made, str(tmp_path / place), workers=1)
+    with pytest.raises(StoreError, match="is a file"):
+        there(made, str(tmp_path / "afile"))
+
+
+def test_a_folder_that_may_not_be_written_is_refused(tmp_path):
+    without = []
+    if os.geteuid() == 0:  # root writes everywhere, unless it gives that up
+        without = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
+        if shutil.which("setpriv") is None or subprocess.run([*without, "true"], capture_output=True).returncode:
+            pytest.skip("READ-ONLY FOLDER NOT TESTED: root without setpriv")
+    study(tmp_path, "replications: 2\n")
+    (tmp_path / "mine").mkdir(mode=0o555)
+    done = subprocess.run(
+        [*without, sys.executable, "-c", COMMAND, "sweep", str(tmp_path / "study.yaml"), "--out", str(tmp_path / "mine" / "x")],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == f"{tmp_path}/mine/x: cannot be written (Permission denied); give another folder with --out\n"
+
+
+def test_urls(tmp_path):
+    fsspec = pytest.importorskip("fsspec", reason="URLS NOT TESTED: install gpu-firesale[cluster]")
+    made = study(tmp_path, "replications: 3\n")
+    place = "memory://firesale-test/study"
+    try:
+        assert sweep(made, place, workers=1).done == 3
+        assert sweep(made, place, workers=1).skipped == 3
+        assert len(experiments.load(place).runs) == 3
+        assert write_sweep_report(place) == f"{place}/report.html"
+        assert b"3 of 3 runs" in Store(place).read("report.html")
+    finally:
+        fsspec.filesystem("memory").store.clear()
+    with pytest.raises(StoreError, match="seen by one process alone"):
+        sweep(made, place, processes=2)
+    with pytest.raises(StoreError, match="nosuch://x: cannot be opened .*nosuch.*; give a folder"):
+        Store("nosuch://x")
+    # A file URL is the disk: locked, whole files, a report.
+    assert sweep(made, f"file://{tmp_path}/url", workers=1).done == 3
+    assert len(experiments.load(str(tmp_path / "url")).runs) == 3
+
+
+def test_a_scheduler_that_does_not_answer_is_named(tmp_path):
+    pytest.importorskip("dask.distributed", reason="DASK NOT TESTED: install gpu-firesale[cluster]")
+    with pytest.raises(ExecutorError, match="--dask nonsense: no scheduler answers .*tcp://HOST:PORT"):
+        sweep(study(tmp_path, "replications: 2\n"), str(tmp_path / "out"), dask="nonsense")
+
+
+def test_failed_runs_are_counted_again(tmp_path, monkeypatch):
+    made = study(tmp_path, "replications: 16\n")
+    real = measures
+
+    def broken(world):
+        if broken.first:
+            broken.first = False
+            raise ValueError("broken on purpose")
+        return real(world)
+
+    broken.first = False
+    monkeypatch.setattr("experiments.sweep.measures", broken)
+    place = str(tmp_path / "out")
+    monkeypatch.setattr("experiments.sweep.measure", lambda study: 1.0)
+
+    def tell(progress):
+        broken.first = progress.done == 0  # after the measuring
+
+    progress = sweep(made, place, workers=1, fail_fast=True, tell=tell)
+    assert progress.failed == 1 and progress.done < made.runs
+    progress = sweep(made, place, workers=1, fail_fast=True)
+    assert progress.failed == 1 and progress.done == made.runs, "an earlier failure does not end the rest"
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not Path("/proc/mounts").exists(), reason="FULL DISK NOT TESTED: needs a tmpfs of its own")
@@ -359,9 +516,61 @@ def test_reading_back_and_the_report(tmp_path):
     assert len(found.panel) == found.runs["months"].sum()
     assert len(found.outcome("losses")) == 6
     assert found.outcome("losses")[1] == pytest.approx(found.runs.query("point == 1")["losses"].mean())
-    page = write_sweep_report(place).read_text()
+    page = Path(write_sweep_report(place)).read_text()
     assert "What the parameters do" in page and "36 of 36 runs" in page
     assert len((tmp_path / "out" / "points.csv").read_text().splitlines()) == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "heads"),
+    [
+        ("sweep: {design: list, points: [{}, {policy.pacing: 0.2}, {lenders.bank.patience: [0.1, 0.2], lenders.bdc.patience: [0.1, 0.2]}]}\n", ["What each point changes", "Tails"]),
+        ("sweep: {parameters: {networks.lending: [core_periphery, erdos_renyi]}}\n", ["What each point changes", "Tails"]),
+        ("sweep: {parameters: {lenders.life: [18, 60, 120]}}\nseeds: independent\n", ["What the parameters do", "What that changes", "Tails"]),
+        ("sweep: {parameters: {lenders.life: [18, 60], market.venue: [network, exchange]}}\nreport: {against: {market.venue: network}}\n", ["What the parameters do", "What that changes", "Tails"]),
+        ("sweep: {parameters: {lenders.life: [18, 40, 60, 80], lenders.max_ltv: [0.5, 0.6, 0.7, 0.8]}}\n", ["Two parameters together", "What that changes", "Tails"]),
+        ("sweep: {parameters: {lenders.life: [18, 40], lenders.max_ltv: [0.5, 0.6], market.venue: [network, exchange]}}\n", ["What the parameters do", "Tails"]),
+        ("sweep: {design: lhs, samples: 12, parameters: {lenders.max_ltv: {from: 0.5, to: 0.9}, market.venue: [network, exchange], buyers.budget_scale: {from: 0.5, to: 2, scale: log}}}\n", ["By parameter: probability of a systemic cascade", "By parameter: credit losses", "Tails"]),
+        ("sweep: {design: saltelli, samples: 8, parameters: {lenders.max_ltv: {from: 0.5, to: 0.9}, credit.maturity: {from: 18, to: 60}}}\nreport: {outcomes: [losses, debt_peak]}\n", ["Which parameters matter", "By parameter: credit losses", "Tails"]),
+        ("sweep: {design: morris, samples: 8, parameters: {lenders.max_ltv: {from: 0.5, to: 0.9}, credit.maturity: {from: 18, to: 60}}}\nreport: {outcomes: [losses]}\n", ["Which parameters matter", "Alone or together", "Tails"]),
+        ("twin: {policy.backstop.capacity: 1.0e10}\n", ["The twin less the run", "Tails"]),
+    ],
+)  # fmt: skip
+def test_every_design_has_figures_that_show_something(tmp_path, text, heads):
+    made = study(tmp_path, text + ("replications: 4\n" if "samples" not in text else ""))
+    place = str(tmp_path / "out")
+    sweep(made, place, workers=2)
+    drawn = figures(experiments.load(place), stored_study(place))
+    assert [d.head for d in drawn] == heads
+    for one in drawn:
+        assert one.note
+        for ax in (ax for ax in one.figure.axes if ax.get_visible()):
+            assert ax.lines or ax.collections or ax.patches or ax.images, f"{one.head}: an empty panel {ax.get_title()!r}"
+            assert ax.get_xlabel() and (ax.get_title() or ax.get_ylabel())
+    page = Path(write_sweep_report(place)).read_text()
+    assert all(head in page for head in heads) and "nan [" not in page.split("By design point")[0]
+
+
+def test_changes_are_by_draw_and_against_the_reference(tmp_path):
+    made = study(tmp_path, "sweep: {parameters: {buyers.budget_scale: [1, 2], market.venue: [network, exchange]}}\nreplications: 8\nreport: {against: {market.venue: network}}\n")
+    sweep(made, str(tmp_path / "out"), workers=2)
+    runs = experiments.load(str(tmp_path / "out")).runs
+    frame = Frame(made, runs, ("buyers.budget_scale", "market.venue"), outcomes(("losses",)))
+    assert [frame.reference(p) for p in range(4)] == [0, 0, 2, 2]
+    losses = runs.pivot(index="replication", columns="point", values="losses")
+    mean, low, high = frame.change(3, frame.outcomes[0])
+    assert mean == pytest.approx(1e-9 * (losses[3] - losses[2]).mean())
+    assert low <= mean <= high
+
+
+def test_columns_are_resampled_as_one():
+    rng = np.random.default_rng(1)
+    values = rng.exponential(1.0, (50, 2))
+    values[3, 1] = np.nan
+    together = bootstrap_columns(values)
+    for k in range(2):
+        assert together[0, k] == pytest.approx(np.nanmean(values[:, k]))
+        assert together[1:, k] == pytest.approx(bootstrap(values[:, k])[1:], rel=0.1)
 
 
 def test_common_draws_make_differences_sharp(tmp_path):
@@ -393,20 +602,19 @@ def test_rerun_repeats_the_row(tmp_path):
     made = study(tmp_path)
     place = tmp_path / "out"
     sweep(made, str(place), workers=1)
-    code = "from experiments.cli import main; main()"
-    done = subprocess.run([sys.executable, "-c", code, "rerun", str(place), "8", "--out", str(tmp_path / "whole")], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", COMMAND, "rerun", str(place), "8", "--out", str(tmp_path / "whole")], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "whole" / "summary.json").read_text())
     row = experiments.load(str(place)).runs.iloc[8]
     assert summary["losses"] == row["losses"] and summary["defaults"] == row["defaults"]
-    missing = subprocess.run([sys.executable, "-c", code, "rerun", str(place), "999"], cwd=ROOT, capture_output=True, text=True)
+    missing = subprocess.run([sys.executable, "-c", COMMAND, "rerun", str(place), "999"], cwd=ROOT, capture_output=True, text=True)
     assert missing.returncode == 2 and "has runs 0 to 35, not 999" in missing.stderr
 
 
 def test_the_command_goes_on_where_it_stopped(tmp_path):
     file = tmp_path / "study.yaml"
     file.write_text(SMALL + GRID.replace("replications: 6", "replications: 80"))
-    command = [sys.executable, "-c", "from experiments.cli import main; main()", "sweep", str(file), "--out", str(tmp_path / "out"), "--no-report"]
+    command = [sys.executable, "-c", COMMAND, "sweep", str(file), "--out", str(tmp_path / "out"), "--no-report"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     runs = tmp_path / "out" / "runs"
     until = time.time() + 60
