@@ -181,9 +181,11 @@ class HindcastResult:
         table = []
         for o in self.observables:
             low, middle, high, count = self.spread(o.key)
-            verdict = "inside" if low <= o.high and high >= o.low else ("too low" if high < o.low else "too high")
-            happened = o.form.format(o.low) if o.low == o.high else f"{o.form.format(o.low)} to {o.form.format(o.high)}"
-            table.append((o.label, happened, f"{o.form.format(middle)} [{o.form.format(low)}, {o.form.format(high)}]", str(count), verdict))
+            happened = 0.5 * (o.low + o.high)
+            touch = ", the bands touch" if low <= o.high and high >= o.low else ""
+            verdict = "inside the band" if low <= happened <= high else ("too low" if high < happened else "too high") + touch
+            recorded_as = o.form.format(o.low) if o.low == o.high else f"{o.form.format(o.low)} to {o.form.format(o.high)}"
+            table.append((o.label, recorded_as, f"{o.form.format(middle)} [{o.form.format(low)}, {o.form.format(high)}]", str(count), verdict))
         return table
 
     def variant_rows(self) -> list[tuple[str, ...]]:
