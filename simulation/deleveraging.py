@@ -135,7 +135,8 @@ def run_rounds(institutions, first, holdings, assets, conduct, steps, failures, 
         failures[slot] = new if steps > 0 else failures[slot] + new
         sold[slot] = total
         done += 1
-        if done == steps or (steps < 0 and done > 1 and new == 0 and now <= 0.0):
+        # Prices that are no numbers would never come to rest.
+        if done == steps or (steps < 0 and done > 1 and new == 0 and not now > 0.0) or done > 1_000_000:
             return done
 
 
@@ -188,6 +189,8 @@ def make_system(
     table = np.zeros(len(issued), ASSET).view(np.recarray)
     for name, given in (("price", prices), ("start", prices), ("issued", issued), ("impact", impact), ("floor", floor), ("depth", depth)):
         table[name] = given
+        if not np.isfinite(table[name]).all():
+            raise ValueError(f"{name} must be finite")
     conduct = np.array([(minimum, trigger, target, borne, form, repay)], CONDUCT).view(np.recarray)
     return System(rows, np.asarray(first, np.int64), lots, table, conduct)
 

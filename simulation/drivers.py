@@ -150,6 +150,10 @@ def _overlay(path: str, paths: np.ndarray) -> None:
 
     columns = {name: float for name in paths.dtype.names}
     for name, values in read_rows(path, "drivers.file", {"month": float, **columns}, required=("month",)).items():
+        if name == "rent" and min(values) < 0.0:
+            from simulation.config import ConfigError, Fault
+
+            raise ConfigError([Fault(path, "drivers.file: rent", f"must not be negative, is {min(values)}; 0 lets the rental market clear")])
         if name != "month":
             paths[name][: len(values)] = values[: len(paths)]
 

@@ -70,6 +70,8 @@ class Market(NamedTuple):
     def respond(self, prices: np.ndarray, greatest: bool = True) -> tuple[np.ndarray, ...]:
         """Return (share sold, payments, inflow, equity) at given prices: clearing first, then the rule of sale."""
         n = len(self.cash)
+        if self.holdings.ndim != 2 or self.holdings.shape[0] != n or self.owed.shape != (n, n) or self.external.shape != (n,):
+            raise ValueError(f"{n} institutions need holdings of {n} rows, debts of {n} x {n} and {n} outside debts")
         value = self.holdings @ prices
         debtor, creditor = np.nonzero(self.owed)
         payments, total, inflow = np.zeros(n), np.zeros(n), np.zeros(n)

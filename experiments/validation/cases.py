@@ -69,7 +69,7 @@ def load_cases(folder: Path = SHIPPED, only: set[str] | None = None) -> list[Cas
     files = [folder] if folder.is_file() else sorted(folder.glob("*.json"))
     if not files:
         raise _refuse(folder, 0, 0, "holds no case files (*.json)")
-    cases = [case for file in files for case in _cases_of(file, _read(file))]
+    cases = [case for file in files for case in read_cases(file, _read(file))]
     if only:
         known = {c.model for c in cases} | {c.id for c in cases}
         unknown = sorted(only - known)
@@ -78,6 +78,15 @@ def load_cases(folder: Path = SHIPPED, only: set[str] | None = None) -> list[Cas
             raise ConfigError([Fault("--only", "", f"no model or case {name!r}; models: {models}") for name in unknown])
         cases = [c for c in cases if c.model in only or c.id in only]
     return cases
+
+
+def read_cases(file: Path, doc: dict[str, Any]) -> list[Case]:
+    """Return the cases of the document of a file. Raises :class:`ConfigError` where a part has not the shape of one."""
+    try:
+        return _cases_of(file, doc)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise _refuse(file, 0, 0, f"is not laid out as a file of cases: {reason}") from error
 
 
 def _cases_of(file: Path, doc: dict[str, Any]) -> list[Case]:

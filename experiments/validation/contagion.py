@@ -20,7 +20,9 @@ _STREAM = 20_100_601
 def _links(rng: np.random.Generator, rows: int, columns: int, mean: float, loops: bool) -> tuple[np.ndarray, np.ndarray]:
     """Draw independent links between ``rows`` and ``columns`` with ``mean`` a row, sorted by row; without loops unless ``loops``."""
     width = columns if loops else columns - 1
-    count = rng.binomial(rows * width, min(1.0, mean / width))
+    if not 0.0 <= mean <= 0.5 * width:
+        raise ValueError(f"a mean of {mean} links a row is not between 0 and half of {width}")
+    count = rng.binomial(rows * width, mean / width)
     codes = np.zeros(0, np.int64)
     while len(codes) < count:
         # Drawn without replacement: what was drawn twice is drawn again. (Sorting is quicker than np.unique.)

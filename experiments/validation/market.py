@@ -35,6 +35,8 @@ def call(case: Case) -> dict[str, Any]:
 def budget_auction(limit: np.ndarray, cap: np.ndarray, budget: np.ndarray, reserve: np.ndarray, units: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
     """Clear the market's own auction; return (price, fills of the bids, fills of the asks)."""
     n, m = len(limit), len(reserve)
+    if any(x.shape != (n,) for x in (limit, cap, budget)) or any(x.shape != (m,) for x in (reserve, units)):
+        raise ValueError("limits, caps and budgets need one number a bid, reserves and units one an ask")
     bid_fill, ask_fill = np.zeros(n), np.zeros(m)
     orders = [np.zeros(k, np.int64) for k in (n, m, max(n, m))]
     price, _volume = clear_budget_auction(
@@ -93,7 +95,9 @@ def leverage_cycle(case: Case) -> dict[str, Any]:
 
     grid = [b for b in np.linspace(1e-6, 1 - 1e-6, 2001) if b < crash_and_first(b)[1] < 1]
     values = [gap(b) for b in grid]
-    turn = next(k for k in range(len(grid) - 1) if values[k] * values[k + 1] <= 0)
+    turn = next((k for k in range(len(grid) - 1) if values[k] * values[k + 1] <= 0), None)
+    if turn is None:
+        raise ValueError(f"no three-period equilibrium found for payoff_down = {down}")
     b = brentq(gap, grid[turn], grid[turn + 1], xtol=1e-15)
     crash, a = crash_and_first(b)
     price = ((1 - a) + crash) / a
