@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from agents.rule import rule
-from agents.schema import Table, code, f
+from enum import IntEnum
 
-BUYER_KINDS = ("hyperscaler", "enterprise", "research", "dealer", "scrap", "backstop")
-HYPERSCALER, ENTERPRISE, RESEARCH, DEALER, SCRAP_MERCHANT, BACKSTOP = range(6)
+from agents.rule import rule
+from agents.schema import Table, code, f, labels
+
+
+class BuyerKind(IntEnum):
+    """Kinds of buyer of used hardware."""
+
+    HYPERSCALER = 0
+    ENTERPRISE = 1
+    RESEARCH = 2
+    DEALER = 3
+    SCRAP = 4
+    BACKSTOP = 5
+
+
+BUYER_KINDS = labels(BuyerKind)
 
 BUYER = Table(
     "buyers",
     "Who buys used GPUs with finite budgets and free power. The last row is the backstop buyer (capacity zero unless "
     "a policy gives it one).",
     (
-        code("kind", "kind of buyer", *BUYER_KINDS),
+        code("kind", "kind of buyer", BuyerKind),
         f("budget", "USD", "budget left"),
         f("budget_cap", "USD", "budget when fully replenished"),
         f("refill", "1/month", "share of the cap replenished a month"),
@@ -53,9 +66,9 @@ def dealer_bid(buyer, chip, premium, terms):
 @rule
 def buyer_limit(buyer, chip, value, premium, terms):
     """Return the most that a buyer bids for one unit (USD): scrap, resale or value in use less the risk premium."""
-    if buyer.kind == SCRAP_MERCHANT:
+    if buyer.kind == BuyerKind.SCRAP:
         return terms.buyers_scrap_bid * chip.scrap
-    if buyer.kind == DEALER:
+    if buyer.kind == BuyerKind.DEALER:
         return dealer_bid(buyer, chip, premium, terms)
     limit = value * (1.0 - premium)
     if chip.liquid == 1 and buyer.liquid < chip.power:
@@ -66,7 +79,7 @@ def buyer_limit(buyer, chip, value, premium, terms):
 @rule
 def buyer_units(buyer, chip, terms):
     """Return how many units its free power takes: liquid-cooled power for chips that need it (GPU)."""
-    if buyer.kind == DEALER or buyer.kind == SCRAP_MERCHANT:
+    if buyer.kind == BuyerKind.DEALER or buyer.kind == BuyerKind.SCRAP:
         return 1e12
     if chip.liquid == 0:
         return max(0.0, buyer.power / chip.power)
@@ -79,6 +92,6 @@ def buyer_units(buyer, chip, terms):
 def buyer_money(buyer):
     """Return what a buyer spends on one lot at most (USD)."""
     money = min(buyer.budget, buyer.lot_limit * buyer.budget_cap)
-    if buyer.kind == DEALER:
+    if buyer.kind == BuyerKind.DEALER:
         money = min(money, buyer.budget_cap - buyer.inventory)
     return max(0.0, money)

@@ -6,18 +6,36 @@ fill never scans the table.
 
 from __future__ import annotations
 
+from enum import IntEnum
+
+from agents.ledger import Fault, SaleReason
 from agents.rule import rule
 from agents.schema import Table, code, f, i
 
-EQUIPMENT, CONVERTIBLE, MARGIN = 0, 1, 2
-FREE, PERFORMING, CALLED, DEFAULTED = 0, 1, 2, 3
+
+class LoanKind(IntEnum):
+    """Kinds of loan."""
+
+    EQUIPMENT = 0
+    CONVERTIBLE = 1
+    MARGIN = 2
+
+
+class LoanStatus(IntEnum):
+    """States of a loan; a free row is no loan."""
+
+    FREE = 0
+    PERFORMING = 1
+    CALLED = 2
+    DEFAULTED = 3
+
 
 LOAN = Table(
     "loans",
     "Loans from a lender to an operator (edges of the credit network).",
     (
-        code("kind", "kind of loan", "equipment", "convertible", "margin"),
-        code("status", "state", "free", "performing", "called", "defaulted"),
+        code("kind", "kind of loan", LoanKind),
+        code("status", "state", LoanStatus),
         i("lender", "lender", "creditor"),
         i("borrower", "operator", "debtor"),
         f("principal", "USD", "outstanding claim, capitalised unpaid interest included"),
@@ -56,9 +74,7 @@ LOT = Table(
         i("contract_end", "month", "month in which the contract ends"),
         f("offered", "GPU", "units for sale now"),
         f("reserve", "USD/GPU", "least price accepted"),
-        code(
-            "reason", "why it is for sale", "churn", "seized", "margin_call", "arrears", "estate", "dealer", "imposed"
-        ),
+        code("reason", "why it is for sale", SaleReason),
         i("seized", "month", "month of seizure, -1 never", -1),
         i("asked", "month", "month from which it has been for sale, -1 not", -1),
         i("cause", "event", "event that put it up for sale, -1 none", -1),
@@ -105,7 +121,7 @@ def open_lot(lots, first_lot, clock, owner, chip, units, vintage, online, cost, 
     """Take a free row for ``units`` GPUs (units in GPU, vintage and online in months); return it, -1 if full."""
     k = clock.free_lot
     if k < 0:
-        clock.fault = 4
+        clock.fault = Fault.LOTS_FULL
         return -1
     lot = lots[k]
     clock.free_lot = lot.following
@@ -132,7 +148,7 @@ def withdraw_offer(lot):
     """Take the lot off the market."""
     lot.offered = 0.0
     lot.reserve = 0.0
-    lot.reason = 0
+    lot.reason = SaleReason.CHURN
     lot.asked = -1
 
 
@@ -195,14 +211,14 @@ def open_loan(loans, clock, kind, lender, borrower, principal, rate, amortisatio
     """Take a free row for a loan of ``principal`` USD; return it, -1 if the table is full."""
     k = clock.free_loan
     if k < 0:
-        clock.fault = 3
+        clock.fault = Fault.LOANS_FULL
         return -1
     loan = loans[k]
     clock.free_loan = loan.following
     if k >= clock.used_loans:
         clock.used_loans = k + 1
     loan.kind = kind
-    loan.status = PERFORMING
+    loan.status = LoanStatus.PERFORMING
     loan.lender = lender
     loan.borrower = borrower
     loan.principal = principal
@@ -228,7 +244,7 @@ def open_loan(loans, clock, kind, lender, borrower, principal, rate, amortisatio
 def close_loan(loans, clock, k):
     """Give the row of a loan without claim back."""
     loan = loans[k]
-    loan.status = FREE
+    loan.status = LoanStatus.FREE
     loan.principal = 0.0
     loan.coins = 0.0
     loan.following = clock.free_loan

@@ -7,12 +7,13 @@ Every event names the event that triggered it, so that a cascade is a genealogy.
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 
 from agents.rule import rule
-from agents.schema import Table, code, f, i
+from agents.schema import Table, code, f, i, labels
 
 # --- sectors ---------------------------------------------------------------------------------------------------
 LENDERS, OPERATORS, BUYERS = 0, 1, 2
@@ -83,24 +84,114 @@ ITEMS = (
     Item("market_to_buyer", "treasuries", "buyers", "inverse-demand venue: the market pays buyers"),
 )  # fmt: skip
 
-# One constant an item, for the rules: ledger.INTEREST is the index of "interest".
 N_ITEMS = len(ITEMS)
 #: Index of the paying and of the receiving sector of each item.
 ITEM_PAYER = np.array([SECTORS.index(item.payer) for item in ITEMS])
 ITEM_PAYEE = np.array([SECTORS.index(item.payee) for item in ITEMS])
-globals().update({item.name.upper(): k for k, item in enumerate(ITEMS)})
+
+
+class Flow(IntEnum):
+    """What a payment is for: the index of its item in the book of the month."""
+
+    LOAN_DRAW = 0
+    INTEREST = 1
+    PRINCIPAL = 2
+    RECOVERY = 3
+    SURPLUS = 4
+    LINE_DRAW = 5
+    LINE_REPAID = 6
+    LINE_INTEREST = 7
+    LINE_CLEARED = 8
+    DEPOSIT_IN = 9
+    DEPOSIT_OUT = 10
+    DEPOSIT_INTEREST = 11
+    DEPOSIT_CLEARED = 12
+    LENDER_EQUITY_IN = 13
+    LENDER_PAYOUT = 14
+    BOOK_SALE = 15
+    INSURANCE_PREMIUM = 16
+    INSURANCE_CLAIM = 17
+    BANKRUPTCY_LENDER = 18
+    HOLDING = 19
+    VENDOR_DEPOSIT = 20
+    VENDOR_DELIVERY = 21
+    HOSTING = 22
+    OVERHEAD = 23
+    MINING_POWER = 24
+    RENTAL = 25
+    MINING = 26
+    COIN_SALE = 27
+    COIN_PURCHASE = 28
+    COIN_CLOSEOUT = 29
+    EQUITY_IN = 30
+    PAYOUT = 31
+    BANKRUPTCY = 32
+    ASIC_SALE = 33
+    SCRAP_SALE = 34
+    BUDGET_IN = 35
+    BUDGET_OUT = 36
+    USED_FROM_LENDER = 37
+    USED_FROM_OPERATOR = 38
+    USED_BETWEEN_BUYERS = 39
+    PEER_FROM_LENDER = 40
+    PEER_FROM_OPERATOR = 41
+    PEER_FROM_BUYER = 42
+    FINDER_FEE_BUYER = 43
+    FINDER_FEE_OPERATOR = 44
+    MARKET_TO_LENDER = 45
+    MARKET_TO_OPERATOR = 46
+    MARKET_TO_BUYER = 47
+
 
 # --- events ----------------------------------------------------------------------------------------------------
-EVENT_KINDS = (
-    "default", "seizure", "margin_call", "forced_sale", "lender_failure", "funding_call", "withdrawn_line",
-    "run", "order_cancelled", "coin_call", "cured", "shock",
-)  # fmt: skip
-CAUSES = (
-    "none", "cash_flow", "ltv", "dscr", "maturity", "bitcoin_margin", "lender_failure", "funding_call",
-    "insolvency", "illiquidity", "fire_sale", "imposed",
-)  # fmt: skip
-globals().update({f"E_{name.upper()}": k for k, name in enumerate(EVENT_KINDS)})
-globals().update({f"C_{name.upper()}": k for k, name in enumerate(CAUSES)})
+class EventKind(IntEnum):
+    """What happened."""
+
+    DEFAULT = 0
+    SEIZURE = 1
+    MARGIN_CALL = 2
+    FORCED_SALE = 3
+    LENDER_FAILURE = 4
+    FUNDING_CALL = 5
+    WITHDRAWN_LINE = 6
+    RUN = 7
+    ORDER_CANCELLED = 8
+    COIN_CALL = 9
+    CURED = 10
+    SHOCK = 11
+
+
+class Cause(IntEnum):
+    """Why it happened."""
+
+    NONE = 0
+    CASH_FLOW = 1
+    LTV = 2
+    DSCR = 3
+    MATURITY = 4
+    BITCOIN_MARGIN = 5
+    LENDER_FAILURE = 6
+    FUNDING_CALL = 7
+    INSOLVENCY = 8
+    ILLIQUIDITY = 9
+    FIRE_SALE = 10
+    IMPOSED = 11
+
+
+class SaleReason(IntEnum):
+    """Why a lot is for sale."""
+
+    CHURN = 0
+    SEIZED = 1
+    MARGIN_CALL = 2
+    ARREARS = 3
+    ESTATE = 4
+    DEALER = 5
+    IMPOSED = 6
+
+
+EVENT_KINDS = labels(EventKind)
+CAUSES = labels(Cause)
 
 EVENT = Table(
     "events",
@@ -108,8 +199,8 @@ EVENT = Table(
     (
         i("month", "month", "months since the start"),
         i("turn", "round", "round of the cascade within the month"),
-        code("kind", "what happened", *EVENT_KINDS),
-        code("cause", "why", *CAUSES),
+        code("kind", "what happened", EventKind),
+        code("cause", "why", Cause),
         i("node", "node", "who it happened to"),
         i("other", "node", "the counterparty, -1 none", -1),
         i("chip", "chip", "generation concerned, -1 none", -1),
@@ -131,14 +222,11 @@ TRADE = Table(
         i("buyer", "node", "who bought, -1 the market of the inverse-demand venue", -1),
         f("units", "GPU", "units sold"),
         f("price", "USD/GPU", "clearing price"),
-        code(
-            "reason", "why it was for sale", "churn", "seized", "margin_call", "arrears", "estate", "dealer", "imposed"
-        ),
+        code("reason", "why it was for sale", SaleReason),
         f("fundamental", "USD/GPU", "value in use to the best unconstrained user"),
         i("hops", "hop", "distance at which the seller found the buyer"),
     ),
 )
-globals().update({f"S_{n.upper()}": k for k, n in enumerate(TRADE.columns[7].codes)})
 
 CLOCK = Table(
     "clock",
@@ -197,12 +285,41 @@ CLOCK = Table(
 )
 
 
-FAULTS = (
-    "none", "event table full", "trade table full", "loan table full", "lot table full", "order table full",
-    "GPU units not conserved", "cash not explained by flows", "claims and debts differ", "negative cash",
-    "bid beyond budget or power", "creditor received more than owed", "cascade did not end", "row index out of order",
-)  # fmt: skip
-globals().update({f"F_{n.split(' ')[0].upper()}_{n.split(' ')[1].upper()}": k for k, n in enumerate(FAULTS) if k})
+class Fault(IntEnum):
+    """Why a run stops: a table that is full, or an identity that is violated."""
+
+    NONE = 0
+    EVENTS_FULL = 1
+    TRADES_FULL = 2
+    LOANS_FULL = 3
+    LOTS_FULL = 4
+    ORDERS_FULL = 5
+    UNITS = 6
+    FLOWS = 7
+    CLAIMS = 8
+    NEGATIVE = 9
+    BEYOND_MEANS = 10
+    OVERPAID = 11
+    ENDLESS = 12
+    ORDER = 13
+
+
+FAULTS = {
+    Fault.NONE: "none",
+    Fault.EVENTS_FULL: "event table full",
+    Fault.TRADES_FULL: "trade table full",
+    Fault.LOANS_FULL: "loan table full",
+    Fault.LOTS_FULL: "lot table full",
+    Fault.ORDERS_FULL: "order table full",
+    Fault.UNITS: "GPU units not conserved",
+    Fault.FLOWS: "cash not explained by flows",
+    Fault.CLAIMS: "claims and debts differ",
+    Fault.NEGATIVE: "negative cash",
+    Fault.BEYOND_MEANS: "bid beyond budget or power",
+    Fault.OVERPAID: "creditor received more than owed",
+    Fault.ENDLESS: "cascade did not end",
+    Fault.ORDER: "row index out of order",
+}
 
 
 @rule
@@ -210,7 +327,7 @@ def log_event(events, clock, kind, cause, node, other, chip, units, usd, parent)
     """Append an event; return its index. A full table stops the run (clock.fault)."""
     k = clock.events
     if k >= len(events):
-        clock.fault = 1
+        clock.fault = Fault.EVENTS_FULL
         return k - 1
     e = events[k]
     e.month = clock.month

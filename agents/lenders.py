@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 from agents.rule import rule
-from agents.schema import Table, code, f, i
+from agents.schema import Table, code, f, i, labels
 from agents.valuation import power_of
 
-LENDER_KINDS = ("bank", "private_credit", "insurer", "bdc", "crypto_lender", "outside")
-CRYPTO_LENDER, OUTSIDE = 4, 5
-ACTIVE, ILLIQUID, FAILED = 0, 1, 2
+
+class LenderKind(IntEnum):
+    """Kinds of lender."""
+
+    BANK = 0
+    PRIVATE_CREDIT = 1
+    INSURER = 2
+    BDC = 3
+    CRYPTO_LENDER = 4
+    OUTSIDE = 5
+
+
+class LenderStatus(IntEnum):
+    """States of a lender."""
+
+    ACTIVE = 0
+    ILLIQUID = 1
+    FAILED = 2
+
+
+LENDER_KINDS = labels(LenderKind)
 
 LENDER = Table(
     "lenders",
     "Who lends to operators and to other lenders. The last row is the outside investors: they hold convertibles, "
     "buy the books of failed lenders, never lend secured and pay everything out.",
     (
-        code("kind", "kind of lender", *LENDER_KINDS),
-        code("status", "state", "active", "illiquid", "failed"),
+        code("kind", "kind of lender", LenderKind),
+        code("status", "state", LenderStatus),
         f("cash", "USD", "cash"),
         f("deposits", "USD", "deposits, policies or redeemable fund units owed outside"),
         f("borrowed", "USD", "drawn on warehouse lines from other lenders"),
@@ -103,7 +123,7 @@ def sized_loan(lender, cost, rent, expense, rate, term):
 @rule
 def lending_room(lender, terms):
     """Return what the lender can still commit this month (USD): capital, monthly growth, and caution by degrees."""
-    if lender.status != ACTIVE or lender.kind == OUTSIDE or lender.equity <= 0.0:
+    if lender.status != LenderStatus.ACTIVE or lender.kind == LenderKind.OUTSIDE or lender.equity <= 0.0:
         return 0.0
     capacity = lender.equity / lender.capital_target
     assets = lender.book - lender.allowance + lender.seized_value + lender.lent_lines + lender.committed

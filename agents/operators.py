@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from agents.ledger import COIN_SALE, MINING, MINING_POWER
+from enum import IntEnum
+
+from agents.ledger import Flow
 from agents.rule import rule
 from agents.schema import Table, code, f, i
 
-NEOCLOUD, MINER = 0, 1
-HEALTHY, STRESSED, GONE = 0, 1, 2
+
+class OperatorKind(IntEnum):
+    """Kinds of operator."""
+
+    NEOCLOUD = 0
+    MINER = 1
+
+
+class OperatorStatus(IntEnum):
+    """States of an operator."""
+
+    HEALTHY = 0
+    STRESSED = 1
+    DEFAULTED = 2
+
 
 OPERATOR = Table(
     "operators",
     "Who rents GPUs out. Miners also own coins and mining rigs.",
     (
-        code("kind", "kind of operator", "neocloud", "miner"),
-        code("status", "state", "healthy", "stressed", "defaulted"),
+        code("kind", "kind of operator", OperatorKind),
+        code("status", "state", OperatorStatus),
         f("cash", "USD", "cash"),
         f("site_power", "kW", "power of its sites"),
         f("liquid_power", "kW", "part of it with liquid cooling"),
@@ -77,7 +92,7 @@ def sell_coins(op, clock, book, need):
         op.eth = max(0.0, op.eth - more / clock.eth)
         raised += more
     op.cash += raised
-    book[COIN_SALE] += raised
+    book[Flow.COIN_SALE] += raised
 
 
 @rule
@@ -102,12 +117,12 @@ def mine(op, clock, terms, book):
     op.rig_value = op.hashrate * terms.miners_rig_price * clock.hashprice / terms.miners_hashprice
     op.income += op.mining_income
     op.cash += revenue - kept + staking
-    book[MINING] += revenue - kept + staking
+    book[Flow.MINING] += revenue - kept + staking
     if op.cash < cost:
         sell_coins(op, clock, book, cost - op.cash)
     paid = min(cost, op.cash)
     op.cash -= paid
-    book[MINING_POWER] += paid
+    book[Flow.MINING_POWER] += paid
 
 
 @rule
@@ -157,4 +172,4 @@ def occupy(op, chip, units):
 @rule
 def can_bid(op, terms):
     """Return whether a peer is sound enough to buy: not in arrears, not in default, DSCR above the least."""
-    return op.status == HEALTHY and op.arrears <= 0.0 and op.dscr >= terms.market_peer_dscr
+    return op.status == OperatorStatus.HEALTHY and op.arrears <= 0.0 and op.dscr >= terms.market_peer_dscr

@@ -8,6 +8,7 @@ arithmetic of compiled and interpreted rules is the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -116,6 +117,13 @@ def i(name: str, unit: str, meaning: str, default: int = 0) -> Column:
     return Column(name, "i8", unit, meaning, default)
 
 
-def code(name: str, meaning: str, *codes: str) -> Column:
-    """An enumerated column: 0, 1, ... stand for ``codes``."""
-    return Column(name, "i8", "code", meaning, 0, codes)
+def labels(codes: type[IntEnum]) -> tuple[str, ...]:
+    """Return the names of an enumeration as results show them, in the order of their codes 0, 1, ..."""
+    if [c.value for c in codes] != list(range(len(codes))):
+        raise ValueError(f"{codes.__name__} must count 0, 1, ...")
+    return tuple(c.name.lower() for c in codes)
+
+
+def code(name: str, meaning: str, codes: type[IntEnum]) -> Column:
+    """An enumerated column: its values are the members of ``codes``."""
+    return Column(name, "i8", "code", meaning, 0, labels(codes))

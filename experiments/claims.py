@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from agents.ledger import S_IMPOSED
+from agents.ledger import SaleReason
 from experiments.figures import BLUE, GRID, INK, MUTED, ORANGE, RED
 from experiments.sweep_figures import bootstrap
 from simulation.build import build_world
@@ -104,7 +104,7 @@ def _half_lives(arms: Arms) -> np.ndarray:
 def _unsold_block(world: World) -> float:
     """Return the share of the block that is not sold in its month and the twelve after it."""
     trades = world.trades[: int(world.clock[0].trades)]
-    sold = (trades.reason == S_IMPOSED) & (trades.month <= BLOCK_MONTH + 12)
+    sold = (trades.reason == SaleReason.IMPOSED) & (trades.month <= BLOCK_MONTH + 12)
     return max(0.0, 1.0 - round(float(trades.units[sold].sum()) / BLOCK, 9))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.ledger import S_CHURN, S_DEALER
+from agents.ledger import SaleReason
 from experiments.calibrate import play_many
 from experiments.validation.contagion import spread_by_sales
 from simulation.config import base_config, load_scenario, set_path
@@ -84,7 +84,7 @@ def discount_parts(seeds: Sequence[int], changes: dict[str, Any]) -> Rows:
 
     def read(world: World, _: dict) -> np.ndarray:
         t = world.trades[: world.clock[0].trades]
-        t = t[(t["reason"] != S_CHURN) & (t["reason"] != S_DEALER)]
+        t = t[(t["reason"] != SaleReason.CHURN) & (t["reason"] != SaleReason.DEALER)]
         new = world.chips["list_price"][t["chip"]]
         weight = t["units"] * new
         price = np.maximum(t["price"], 1.0)

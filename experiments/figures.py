@@ -563,19 +563,19 @@ BIDDERS = ("hyperscaler", "enterprise", "research", "dealer", "scrap", "backstop
 def read_book(world: Any, chip: int, month: int) -> Book:
     """Return the bids of all bidders as they stand: what each wants at its limit, power and money permitting."""
     terms, op, buyer, row = world.terms[0], world.operators, world.buyers, world.chips[chip]
-    sound = (op.status == operators.HEALTHY) & (op.arrears <= 0.0) & (op.dscr >= terms.market_peer_dscr)
+    sound = (op.status == operators.OperatorStatus.HEALTHY) & (op.arrears <= 0.0) & (op.dscr >= terms.market_peer_dscr)
     spare = np.maximum(0.0, op.cash - terms.credit_cash_reserve * (op.overheads + op.due))
     room = op.site_power - op.used_power
     if row.liquid == 1:
         room = np.minimum(room, op.liquid_power - op.used_liquid)
     money_b = np.minimum(buyer.budget, buyer.lot_limit * buyer.budget_cap)
-    dealer = buyer.kind == buyers.DEALER
+    dealer = buyer.kind == buyers.BuyerKind.DEALER
     money_b = np.where(dealer, np.minimum(money_b, buyer.budget_cap - buyer.inventory), money_b)
     room_b = buyer.power
     if row.liquid == 1:
         cold = buyer.liquid >= row.power
         room_b = np.where(cold, buyer.liquid, terms.buyers_convertible_share * (buyer.power - buyer.liquid))
-    units_b = np.where(dealer | (buyer.kind == buyers.SCRAP_MERCHANT), 1e12, np.maximum(0.0, room_b / row.power))
+    units_b = np.where(dealer | (buyer.kind == buyers.BuyerKind.SCRAP), 1e12, np.maximum(0.0, room_b / row.power))
     money = np.concatenate([np.where(sound, terms.market_peer_cash * spare, 0.0), np.maximum(0.0, money_b)])
     cap = np.concatenate([np.maximum(0.0, room / row.power), units_b])
     kind = np.concatenate([np.full(len(op), len(BIDDERS) - 1), buyer.kind])

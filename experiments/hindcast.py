@@ -16,7 +16,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from agents.ledger import E_DEFAULT, E_MARGIN_CALL, S_CHURN, S_DEALER, S_SEIZED
+from agents.ledger import EventKind, SaleReason
 from experiments.calibrate import play_many
 from experiments.figures import BLUE, GRID, INK, MUTED, ORANGE, PAPER, RED, STYLE
 from simulation.config import base_config, load_scenario, set_path
@@ -126,7 +126,7 @@ def block_discount(trades: np.ndarray, index: np.ndarray) -> float:
 
     ``trades`` are rows of the table, ``index`` is months x generations (USD); nan without a block.
     """
-    forced = trades[(trades["reason"] != S_CHURN) & (trades["reason"] != S_DEALER) & (trades["month"] > 0)]
+    forced = trades[(trades["reason"] != SaleReason.CHURN) & (trades["reason"] != SaleReason.DEALER) & (trades["month"] > 0)]
     got = at_index = 0.0
     blocks: dict[tuple[int, int, int], list[float]] = {}
     for t in forced:
@@ -142,8 +142,8 @@ def block_discount(trades: np.ndarray, index: np.ndarray) -> float:
 
 def stress_months(events: np.ndarray, trades: np.ndarray) -> float:
     """Return the months from the first margin call or default to the last sale of seized hardware; nan without both."""
-    first = events["month"][(events["kind"] == E_DEFAULT) | (events["kind"] == E_MARGIN_CALL)]
-    last = trades["month"][trades["reason"] == S_SEIZED]
+    first = events["month"][(events["kind"] == EventKind.DEFAULT) | (events["kind"] == EventKind.MARGIN_CALL)]
+    last = trades["month"][trades["reason"] == SaleReason.SEIZED]
     return float(last.max() - first.min()) if len(first) and len(last) else math.nan
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from agents.buyers import buyer_limit, buyer_money, buyer_units
-from agents.operators import GONE, can_bid, free_units, spare_cash
+from agents.operators import OperatorStatus, can_bid, free_units, spare_cash
 from agents.rule import rule
 from agents.valuation import believed_decline, monthly_rent, value_in_use
 from simulation.auction import (
@@ -16,7 +16,7 @@ from simulation.auction import (
     LIMIT,
     MONEY,
 )
-from simulation.tape import BID, NO_MONEY, NO_POWER, NO_VALUE, NOT_SOUND, note_row
+from simulation.tape import TapeRow, note_row
 
 
 @rule
@@ -68,7 +68,7 @@ def value_chips(w):
     for b in range(len(w.value)):
         if b < n_o:
             op = w.operators[b]
-            if op.status == GONE:
+            if op.status == OperatorStatus.DEFAULTED:
                 continue
             d = believed_decline(op.decline, op.own_weight, clock.trend, floor, cap)
             for g in range(len(w.chips)):
@@ -168,14 +168,14 @@ def why_absent(w, clock, terms, b, g, premium):
     """Return why a bidder makes no bid for a generation, BID if it makes one (as ``add_bid`` decides)."""
     n_o = len(w.operators)
     if b < n_o and not can_bid(w.operators[b], terms):
-        return NOT_SOUND
+        return TapeRow.NOT_SOUND
     if bid_limit(w, clock, terms, b, g, premium) <= 0.0:
-        return NO_VALUE
+        return TapeRow.NO_VALUE
     units = free_units(w.operators[b], w.chips[g]) if b < n_o else buyer_units(w.buyers[b - n_o], w.chips[g], terms)
     if units < DUST:
-        return NO_POWER
+        return TapeRow.NO_POWER
     money = terms.market_peer_cash * spare_cash(w.operators[b], terms) if b < n_o else buyer_money(w.buyers[b - n_o])
-    return BID if money > 1.0 else NO_MONEY
+    return TapeRow.BID if money > 1.0 else TapeRow.NO_MONEY
 
 
 @rule
@@ -190,6 +190,6 @@ def note_absent(w, clock, terms, g, seller, months):
     for j in range(reached):
         b = j if seller < 0 else w.contact[first + j] - n_l
         why = why_absent(w, clock, terms, b, g, premium)
-        if why != BID:
+        if why != TapeRow.BID:
             note_row(w, clock, why, n_l + b, g, bid_limit(w, clock, terms, b, g, premium), 0.0)
     return reached

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from agents.buyers import DEALER
-from agents.contracts import DEFAULTED, EQUIPMENT, FREE
-from agents.ledger import ITEM_PAYEE, ITEM_PAYER, S_ARREARS
-from agents.operators import GONE, mark_own
+from agents.buyers import BuyerKind
+from agents.contracts import LoanKind, LoanStatus
+from agents.ledger import ITEM_PAYEE, ITEM_PAYER, Fault, SaleReason
+from agents.operators import OperatorStatus, mark_own
 from agents.rule import rule
 from simulation.collateral import revalue
 from simulation.default import pay_estates
@@ -27,7 +27,7 @@ def withdraw_posted(w):
         while k >= 0:
             lot = w.lots[k]
             if lot.offered > 0.0:
-                if lot.reason == S_ARREARS and op.arrears <= 0.0 and op.status != GONE:
+                if lot.reason == SaleReason.ARREARS and op.arrears <= 0.0 and op.status != OperatorStatus.DEFAULTED:
                     lot.offered = 0.0
                     lot.asked = -1
                 else:
@@ -67,7 +67,7 @@ def mark_books(w, clock):
     for k in range(clock.used_lots):
         lot = w.lots[k]
         if lot.owner >= n_lo:
-            if w.buyers[lot.owner - n_lo].kind == DEALER:
+            if w.buyers[lot.owner - n_lo].kind == BuyerKind.DEALER:
                 w.buyers[lot.owner - n_lo].inventory += lot.units * w.chips[lot.chip].appraisal
         elif lot.owner >= n_l:
             w.operators[lot.owner - n_l].gpu_value += lot.units * w.chips[lot.chip].appraisal
@@ -82,7 +82,7 @@ def check_units(w, clock, units):
         chip = w.chips[g]
         gap = units[g] - (chip.initial + chip.added - chip.scrapped)
         if abs(gap) > 1e-6 * max(1.0, chip.initial + chip.added) or abs(units[g] - chip.stock) > 1e-6 * max(1.0, units[g]):
-            clock.fault = 6
+            clock.fault = Fault.UNITS
             clock.fault_node = g
             clock.fault_usd = gap
 
@@ -96,38 +96,38 @@ def check_claims(w, clock, owed, due):
         due[o] = 0.0
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.status != FREE:
+        if loan.status != LoanStatus.FREE:
             owed[loan.lender] += loan.principal
             due[loan.borrower] += loan.principal
-            if loan.principal < -1.0 or loan.recovered > loan.exposure + 1.0 + 1e-9 * loan.exposure and loan.status == DEFAULTED:
-                clock.fault = 11
+            if loan.principal < -1.0 or loan.recovered > loan.exposure + 1.0 + 1e-9 * loan.exposure and loan.status == LoanStatus.DEFAULTED:
+                clock.fault = Fault.OVERPAID
                 clock.fault_node = k
                 clock.fault_usd = loan.recovered - loan.exposure
     for j in range(len(w.lenders)):
         lender = w.lenders[j]
         if abs(owed[j] - lender.book) > 1.0 + 1e-9 * abs(lender.book):
-            clock.fault = 8
+            clock.fault = Fault.CLAIMS
             clock.fault_node = j
             clock.fault_usd = owed[j] - lender.book
         lender.book = owed[j]
         if lender.cash < -1.0 or lender.deposits < -1.0:
-            clock.fault = 9
+            clock.fault = Fault.NEGATIVE
             clock.fault_node = j
             clock.fault_usd = min(lender.cash, lender.deposits)
     for o in range(len(w.operators)):
         op = w.operators[o]
         if abs(due[o] - op.debt) > 1.0 + 1e-9 * abs(op.debt):
-            clock.fault = 8
+            clock.fault = Fault.CLAIMS
             clock.fault_node = len(w.lenders) + o
             clock.fault_usd = due[o] - op.debt
         # Sums are taken over afresh so that rounding does not accumulate over the years.
         op.debt = due[o]
         if op.used_power > op.site_power * (1.0 + 1e-9) + 1.0:
-            clock.fault = 10
+            clock.fault = Fault.BEYOND_MEANS
             clock.fault_node = len(w.lenders) + o
             clock.fault_usd = op.used_power - op.site_power
         if op.cash < -1.0 or op.btc < -1e-9:
-            clock.fault = 9
+            clock.fault = Fault.NEGATIVE
             clock.fault_node = len(w.lenders) + o
             clock.fault_usd = op.cash
 
@@ -163,7 +163,7 @@ def check_flows(w, clock):
             worst = gap
         scale = max(scale, cash)
         if abs(gap) > 1.0 + 1e-9 * scale:
-            clock.fault = 7
+            clock.fault = Fault.FLOWS
             clock.fault_node = sector
             clock.fault_usd = gap
     return worst
@@ -176,7 +176,7 @@ def count_book(w, clock):
     value = 0.0
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.kind == EQUIPMENT and loan.status != FREE:
+        if loan.kind == LoanKind.EQUIPMENT and loan.status != LoanStatus.FREE:
             debt += loan.principal
             value += loan.collateral
     return debt, value

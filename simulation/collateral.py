@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from agents.contracts import CALLED, DEFAULTED, EQUIPMENT, FREE, MARGIN, PERFORMING
-from agents.ledger import (
-    C_BITCOIN_MARGIN,
-    C_LTV,
-    COIN_CLOSEOUT,
-    E_COIN_CALL,
-    E_CURED,
-    E_MARGIN_CALL,
-    S_MARGIN_CALL,
-    log_event,
-)
+from agents.contracts import LoanKind, LoanStatus
+from agents.ledger import Cause, EventKind, Flow, SaleReason, log_event
 from agents.lenders import mark_lot
-from agents.operators import GONE, reserve_cash, sell_coins
+from agents.operators import OperatorStatus, reserve_cash, sell_coins
 from agents.rule import rule
 from simulation.impact import units_to_cure
 from simulation.service import pay_loan
@@ -27,7 +18,7 @@ def revalue(w, clock):
     for lender in w.lenders:
         lender.seized_value = 0.0
     for k in range(clock.used_loans):
-        if w.loans[k].status != FREE:
+        if w.loans[k].status != LoanStatus.FREE:
             w.loans[k].collateral = 0.0
     for k in range(clock.used_lots):
         lot = w.lots[k]
@@ -81,7 +72,7 @@ def order_sale(w, loan_id, loan, node, event):
             gap -= units * max(0.0, gain)
             lot.offered = units
             lot.reserve = 0.0
-            lot.reason = S_MARGIN_CALL
+            lot.reason = SaleReason.MARGIN_CALL
             lot.asked = clock.month
             lot.cause = event
             lot.contracted *= 1.0 - units / lot.units
@@ -99,7 +90,7 @@ def call_margin(w, loan_id, loan, clock):
     lender = w.lenders[loan.lender]
     gap = loan.principal - loan.covenant_ltv * loan.collateral
     parent = clock.last_shock
-    event = log_event(w.events, clock, E_MARGIN_CALL, C_LTV, node, loan.lender, -1, 0.0, gap, parent)
+    event = log_event(w.events, clock, EventKind.MARGIN_CALL, Cause.LTV, node, loan.lender, -1, 0.0, gap, parent)
     clock.news += 1
     loan.last_event = event
     paid = min(gap, max(0.0, op.cash - reserve_cash(op, terms.credit_call_cash)))
@@ -119,7 +110,7 @@ def call_margin(w, loan_id, loan, clock):
         op.drain_event = event
         gap -= paid
     if gap > 1.0:
-        loan.status = CALLED
+        loan.status = LoanStatus.CALLED
         loan.call_turn = clock.month * 1000 + clock.turn
         if order_sale(w, loan_id, loan, node, event) > 0.0:
             op.selling = 1
@@ -132,26 +123,26 @@ def watch_covenants(w, clock):
     now = clock.month * 1000 + clock.turn
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.kind != EQUIPMENT or (loan.status != PERFORMING and loan.status != CALLED):
+        if loan.kind != LoanKind.EQUIPMENT or (loan.status != LoanStatus.PERFORMING and loan.status != LoanStatus.CALLED):
             continue
         least = max(1.0, terms.credit_call_minimum * loan.principal)
         breach = loan.principal > loan.covenant_ltv * loan.collateral + least
-        if loan.status == PERFORMING and not breach:
+        if loan.status == LoanStatus.PERFORMING and not breach:
             continue
         op = w.operators[loan.borrower]
-        if op.status == GONE or op.failing > 0:
+        if op.status == OperatorStatus.DEFAULTED or op.failing > 0:
             continue
-        if loan.status == PERFORMING:
+        if loan.status == LoanStatus.PERFORMING:
             call_margin(w, k, loan, clock)
-        elif loan.status == CALLED and loan.call_turn < now:
+        elif loan.status == LoanStatus.CALLED and loan.call_turn < now:
             if breach:
-                op.failing = 1 + C_LTV
+                op.failing = 1 + Cause.LTV
                 op.failing_event = loan.last_event
                 clock.news += 1
             else:
-                loan.status = PERFORMING
+                loan.status = LoanStatus.PERFORMING
                 log_event(
-                    w.events, clock, E_CURED, C_LTV, len(w.lenders) + loan.borrower, loan.lender, -1, 0.0,
+                    w.events, clock, EventKind.CURED, Cause.LTV, len(w.lenders) + loan.borrower, loan.lender, -1, 0.0,
                     loan.principal, loan.last_event,
                 )  # fmt: skip
                 withdraw_order(w, k, len(w.lenders) + loan.borrower)
@@ -163,7 +154,7 @@ def withdraw_order(w, loan_id, node):
     k = w.first_lot[node]
     while k >= 0:
         lot = w.lots[k]
-        if lot.loan == loan_id and lot.reason == S_MARGIN_CALL:
+        if lot.loan == loan_id and lot.reason == SaleReason.MARGIN_CALL:
             lot.offered = 0.0
             lot.reason = 0
             lot.asked = -1
@@ -179,15 +170,15 @@ def watch_coins(w, clock):
     terms = w.terms[0]
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.kind != MARGIN or loan.status == FREE or loan.status == DEFAULTED or loan.principal < 1.0:
+        if loan.kind != LoanKind.MARGIN or loan.status == LoanStatus.FREE or loan.status == LoanStatus.DEFAULTED or loan.principal < 1.0:
             continue
         op = w.operators[loan.borrower]
         ltv = loan.principal / max(1.0, loan.coins * clock.btc)
-        if ltv <= terms.notes_margin_call or op.status == GONE:
+        if ltv <= terms.notes_margin_call or op.status == OperatorStatus.DEFAULTED:
             continue
         target = terms.notes_margin_ltv
         event = log_event(
-            w.events, clock, E_COIN_CALL, C_BITCOIN_MARGIN, len(w.lenders) + loan.borrower, loan.lender, -1,
+            w.events, clock, EventKind.COIN_CALL, Cause.BITCOIN_MARGIN, len(w.lenders) + loan.borrower, loan.lender, -1,
             0.0, loan.principal, -1,
         )  # fmt: skip
         clock.news += 1
@@ -201,7 +192,7 @@ def watch_coins(w, clock):
         excess = (loan.principal - target * loan.coins * clock.btc) / ((1.0 - target) * clock.btc)
         close_out(loan, op, w.lenders[loan.lender], clock, w.book, min(loan.coins, max(0.0, excess)))
         if loan.coins < 1e-9 and loan.principal > 1.0 and op.failing == 0:
-            op.failing = 1 + C_BITCOIN_MARGIN
+            op.failing = 1 + Cause.BITCOIN_MARGIN
             op.failing_event = event
 
 
@@ -218,4 +209,4 @@ def close_out(loan, op, lender, clock, book, coins):
     op.debt -= usd
     lender.book -= usd
     lender.cash += usd
-    book[COIN_CLOSEOUT] += usd
+    book[Flow.COIN_CLOSEOUT] += usd

@@ -4,25 +4,10 @@ from __future__ import annotations
 
 import math
 
-from agents.contracts import CONVERTIBLE, MARGIN, open_loan
-from agents.ledger import (
-    COIN_PURCHASE,
-    DEPOSIT_IN,
-    DEPOSIT_INTEREST,
-    DEPOSIT_OUT,
-    EQUITY_IN,
-    HOLDING,
-    INSURANCE_PREMIUM,
-    LENDER_EQUITY_IN,
-    LENDER_PAYOUT,
-    LINE_DRAW,
-    LINE_INTEREST,
-    LOAN_DRAW,
-    PAYOUT,
-    VENDOR_DEPOSIT,
-)
-from agents.lenders import ACTIVE, CRYPTO_LENDER, FAILED, ILLIQUID, OUTSIDE, lending_room, reset_advance, sized_loan
-from agents.operators import GONE, HEALTHY, MINER, STRESSED, free_units, mark_own, occupy, reserve_cash, spare_cash
+from agents.contracts import LoanKind, open_loan
+from agents.ledger import Fault, Flow
+from agents.lenders import LenderKind, LenderStatus, lending_room, reset_advance, sized_loan
+from agents.operators import OperatorKind, OperatorStatus, free_units, mark_own, occupy, reserve_cash, spare_cash
 from agents.rule import rule
 from agents.valuation import believed_decline, economic_life, monthly_rent, value_in_use
 from simulation.funding import repay_line
@@ -130,7 +115,7 @@ def count_names(w, clock, owed):
 @rule
 def good_times(clock, op):
     """Return 1 in calm and rising times, less when rents fall, 0 in stress: what equity markets go by."""
-    if clock.stress_demand == 1 or (op.kind == MINER and clock.stress_coin == 1):
+    if clock.stress_demand == 1 or (op.kind == OperatorKind.MINER and clock.stress_coin == 1):
         return 0.0
     return min(1.5, max(0.0, 1.0 - 20.0 * clock.trend))
 
@@ -146,7 +131,7 @@ def raise_equity(w, clock, op, need):
     op.cash += raised
     op.raised_year += raised
     clock.equity_raised += raised
-    w.book[EQUITY_IN] += raised
+    w.book[Flow.EQUITY_IN] += raised
     return raised
 
 
@@ -167,7 +152,7 @@ def place_order(w, clock, o, op):
     have = max(0.0, spare_cash(op, terms) - op.committed)
     if have < room * own:
         have += raise_equity(w, clock, op, room * own - have)
-        if op.kind == MINER and have < room * own:
+        if op.kind == OperatorKind.MINER and have < room * own:
             have += pledge_coins(w, clock, o, op, room * own - have)
     units = min(room, have / own) if own > 1.0 else room
     deposit = units * terms.credit_deposit * cost
@@ -175,7 +160,7 @@ def place_order(w, clock, o, op):
         return
     k = clock.free_order
     if k < 0:
-        clock.fault = 5
+        clock.fault = Fault.ORDERS_FULL
         return
     order = w.orders[k]
     clock.free_order = order.following
@@ -190,7 +175,7 @@ def place_order(w, clock, o, op):
     order.life = loan_term(w, clock, w.lenders[lender_id], chip) if lender_id >= 0 else 1.0
     order.due = clock.month + terms.credit_delivery_lag
     op.cash -= deposit
-    w.book[VENDOR_DEPOSIT] += deposit
+    w.book[Flow.VENDOR_DEPOSIT] += deposit
     op.committed += max(0.0, units * (cost * (1.0 - terms.credit_deposit) - advance))
     occupy(op, chip, units)
     if lender_id >= 0:
@@ -212,13 +197,13 @@ def pledge_coins(w, clock, o, op, need):
         # Crypto lenders take coins as collateral; they stand last. The first that is sound decides.
         j = last - step
         lender = w.lenders[j]
-        if lender.kind != CRYPTO_LENDER or lender.status != ACTIVE:
+        if lender.kind != LenderKind.CRYPTO_LENDER or lender.status != LenderStatus.ACTIVE:
             continue
         usd = min(usd, lending_room(lender, terms), 0.5 * lender.cash)
         if usd < 1e5:
             return 0.0
         rate = terms.credit_base_rate + terms.notes_margin_spread
-        k = open_loan(w.loans, clock, MARGIN, j, o, usd, rate, 0.0, clock.month + 12)
+        k = open_loan(w.loans, clock, LoanKind.MARGIN, j, o, usd, rate, 0.0, clock.month + 12)
         if k < 0:
             return 0.0
         coins = usd / (terms.notes_margin_ltv * clock.btc)
@@ -238,7 +223,7 @@ def pay_out_loan(lender, op, usd, book):
     lender.book += usd
     op.cash += usd
     op.debt += usd
-    book[LOAN_DRAW] += usd
+    book[Flow.LOAN_DRAW] += usd
 
 
 @rule
@@ -250,22 +235,22 @@ def issue_notes(w, clock):
         return
     for o in range(len(w.operators)):
         op = w.operators[o]
-        if op.kind != MINER or op.status != HEALTHY or (clock.month + o) % terms.notes_interval != 0:
+        if op.kind != OperatorKind.MINER or op.status != OperatorStatus.HEALTHY or (clock.month + o) % terms.notes_interval != 0:
             continue
         worth = op.btc * clock.btc + op.eth * clock.eth + op.rig_value
         usd = min(terms.notes_size * worth, terms.notes_issue_limit * mark_own(op, clock) - op.debt)
         if usd < 1e6:
             continue
-        k = open_loan(w.loans, clock, CONVERTIBLE, outside, o, usd, terms.notes_coupon, 0.0, clock.month + terms.notes_term)
+        k = open_loan(w.loans, clock, LoanKind.CONVERTIBLE, outside, o, usd, terms.notes_coupon, 0.0, clock.month + terms.notes_term)
         if k < 0:
             return
         w.lenders[outside].cash += usd
-        w.book[LENDER_EQUITY_IN] += usd
+        w.book[Flow.LENDER_EQUITY_IN] += usd
         pay_out_loan(w.lenders[outside], op, usd, w.book)
         spent = terms.notes_coin_share * usd
         op.cash -= spent
         op.btc += spent / clock.btc
-        w.book[COIN_PURCHASE] += spent
+        w.book[Flow.COIN_PURCHASE] += spent
         clock.new_notes += usd
 
 
@@ -275,10 +260,10 @@ def pay_funding(w, lender, clock):
     terms = w.terms[0]
     interest = min(lender.cash, lender.deposits * terms.funding_deposit_rate / 12.0)
     lender.cash -= interest
-    w.book[DEPOSIT_INTEREST] += interest
+    w.book[Flow.DEPOSIT_INTEREST] += interest
     holding = min(lender.cash, terms.market_holding_cost * lender.seized_value)
     lender.cash -= holding
-    w.book[HOLDING] += holding
+    w.book[Flow.HOLDING] += holding
 
 
 @rule
@@ -292,9 +277,9 @@ def pay_lines(w, clock):
         usd = min(debtor.cash, line.drawn * (terms.credit_base_rate + terms.funding_line_spread) / 12.0)
         debtor.cash -= usd
         w.lenders[line.creditor].cash += usd
-        w.book[LINE_INTEREST] += usd
+        w.book[Flow.LINE_INTEREST] += usd
         creditor = w.lenders[line.creditor]
-        if line.open == 0 and creditor.status == ACTIVE and creditor.kind != OUTSIDE and debtor.status == ACTIVE:
+        if line.open == 0 and creditor.status == LenderStatus.ACTIVE and creditor.kind != LenderKind.OUTSIDE and debtor.status == LenderStatus.ACTIVE:
             sound = creditor.capital_ratio >= 0.9 * creditor.capital_target and debtor.capital_ratio >= 0.9 * debtor.capital_target
             line.open = 1 if sound else 0
 
@@ -310,7 +295,7 @@ def draw_lines(w, j, lender, need, haircut):
         if line.open == 0 or need <= 0.0:
             continue
         creditor = w.lenders[line.creditor]
-        if creditor.status != ACTIVE or creditor.capital_ratio < creditor.capital_minimum:
+        if creditor.status != LenderStatus.ACTIVE or creditor.capital_ratio < creditor.capital_minimum:
             continue
         usd = min(need, base, line.limit - line.drawn, 0.5 * creditor.cash)
         if usd <= 0.0:
@@ -320,7 +305,7 @@ def draw_lines(w, j, lender, need, haircut):
         lender.cash += usd
         creditor.lent_lines += usd
         creditor.cash -= usd
-        w.book[LINE_DRAW] += usd
+        w.book[Flow.LINE_DRAW] += usd
         need -= usd
         base -= usd
 
@@ -346,7 +331,7 @@ def fund_lender(w, clock, j, lender, haircut, due):
             inflow = min(need, room, terms.funding_inflow * max(lender.deposits, lender.equity))
             lender.cash += inflow
             lender.deposits += inflow
-            w.book[DEPOSIT_IN] += inflow
+            w.book[Flow.DEPOSIT_IN] += inflow
     else:
         spare = -0.5 * need
         for k in range(w.line_ptr[j], w.line_ptr[j + 1]):
@@ -358,7 +343,7 @@ def fund_lender(w, clock, j, lender, haircut, due):
         back = min(spare, lender.deposits) if lender.capital_ratio < 2.0 * lender.capital_target else 0.0
         lender.cash -= back
         lender.deposits -= back
-        w.book[DEPOSIT_OUT] += back
+        w.book[Flow.DEPOSIT_OUT] += back
     set_capital(w, clock, lender, terms, calm)
 
 
@@ -371,12 +356,12 @@ def set_capital(w, clock, lender, terms, calm):
         raised = min(aim - lender.equity, terms.funding_equity_speed * max(0.0, lender.equity))
         lender.cash += raised
         lender.equity += raised
-        w.book[LENDER_EQUITY_IN] += raised
+        w.book[Flow.LENDER_EQUITY_IN] += raised
     elif lender.equity > 1.1 * aim and clock.month >= 12:
         paid = min(terms.funding_payout * (lender.equity - 1.1 * aim) / 12.0, 0.5 * lender.cash)
         lender.cash -= paid
         lender.equity -= paid
-        w.book[LENDER_PAYOUT] += paid
+        w.book[Flow.LENDER_PAYOUT] += paid
 
 
 @rule
@@ -414,7 +399,7 @@ def pay_premium(w, lender, terms):
     if terms.policy_insurance_coverage > 0.0:
         usd = min(lender.cash, terms.policy_insurance_premium / 12.0 * lender.book)
         lender.cash -= usd
-        w.book[INSURANCE_PREMIUM] += usd
+        w.book[Flow.INSURANCE_PREMIUM] += usd
 
 
 @rule
@@ -427,15 +412,15 @@ def fund_lenders(w):
     cap = lending_cap(w, clock, terms)
     for j in range(len(w.lenders)):
         lender = w.lenders[j]
-        if lender.kind == OUTSIDE:
+        if lender.kind == LenderKind.OUTSIDE:
             # Outside investors hold no cash: receipts go out, as their payments come in.
-            w.book[LENDER_PAYOUT] += lender.cash
+            w.book[Flow.LENDER_PAYOUT] += lender.cash
             lender.cash = 0.0
             continue
-        if lender.status == FAILED:
+        if lender.status == LenderStatus.FAILED:
             continue
-        if lender.status == ILLIQUID:
-            lender.status = ACTIVE
+        if lender.status == LenderStatus.ILLIQUID:
+            lender.status = LenderStatus.ACTIVE
         pay_funding(w, lender, clock)
         fund_lender(w, clock, j, lender, clock.haircut, w.scratch[0, j])
         lender.losses_year = lender.losses_year * 11.0 / 12.0 + max(0.0, lender.losses_month)
@@ -452,14 +437,14 @@ def order_month(w):
     for o in range(len(w.operators)):
         op = w.operators[o]
         op.raised_year *= 11.0 / 12.0
-        if op.status == GONE:
+        if op.status == OperatorStatus.DEFAULTED:
             continue
-        op.status = HEALTHY if op.arrears <= 0.0 else STRESSED
-        if op.status == HEALTHY and op.dscr >= 1.0 and (clock.month + o) % terms.credit_order_interval == 0:
+        op.status = OperatorStatus.HEALTHY if op.arrears <= 0.0 else OperatorStatus.STRESSED
+        if op.status == OperatorStatus.HEALTHY and op.dscr >= 1.0 and (clock.month + o) % terms.credit_order_interval == 0:
             place_order(w, clock, o, op)
         excess = op.cash - op.committed - 2.0 * reserve_cash(op, terms.credit_cash_reserve) - terms.credit_growth_cash * op.site_power
-        if excess > 0.0 and op.status == HEALTHY:
+        if excess > 0.0 and op.status == OperatorStatus.HEALTHY:
             paid = terms.credit_payout * excess
             op.cash -= paid
-            w.book[PAYOUT] += paid
+            w.book[Flow.PAYOUT] += paid
     issue_notes(w, clock)

@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from agents.contracts import CALLED, DEFAULTED, EQUIPMENT, MARGIN, PERFORMING, close_loan, link_lot, unlink_lot
-from agents.ledger import (
-    ASIC_SALE,
-    BANKRUPTCY,
-    C_NONE,
-    COIN_SALE,
-    E_DEFAULT,
-    E_SEIZURE,
-    PAYOUT,
-    RECOVERY,
-    S_ESTATE,
-    S_SEIZED,
-    log_event,
-)
-from agents.operators import GONE, sell_coins
+from agents.contracts import LoanKind, LoanStatus, close_loan, link_lot, unlink_lot
+from agents.ledger import Cause, EventKind, Flow, SaleReason, log_event
+from agents.operators import OperatorStatus, sell_coins
 from agents.rule import rule
 from simulation.collateral import close_out
 
@@ -26,9 +14,9 @@ def declare(w, clock, o, op):
     """Declare one operator in default: log it with its cause, liquidate coins and rigs into the estate (USD)."""
     terms = w.terms[0]
     event = log_event(
-        w.events, clock, E_DEFAULT, op.failing - 1, len(w.lenders) + o, -1, -1, 0.0, op.debt, op.failing_event
+        w.events, clock, EventKind.DEFAULT, op.failing - 1, len(w.lenders) + o, -1, -1, 0.0, op.debt, op.failing_event
     )
-    op.status = GONE
+    op.status = OperatorStatus.DEFAULTED
     op.default_month = clock.month
     op.default_cause = op.failing - 1
     op.exposure = op.debt
@@ -42,12 +30,12 @@ def declare(w, clock, o, op):
     clock.news += 1
     sell_coins(op, clock, w.book, op.btc * clock.btc + op.eth * clock.eth)
     op.cash += op.rig_value
-    w.book[ASIC_SALE] += op.rig_value
+    w.book[Flow.ASIC_SALE] += op.rig_value
     op.hashrate = 0.0
     op.rig_value = 0.0
     lost = terms.credit_bankruptcy_cost * op.cash
     op.cash -= lost
-    w.book[BANKRUPTCY] += lost
+    w.book[Flow.BANKRUPTCY] += lost
 
 
 @rule
@@ -55,22 +43,22 @@ def accelerate(w, clock):
     """Accelerate every loan of the operators in default (cross-default); close out pledged coins."""
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.status != PERFORMING and loan.status != CALLED:
+        if loan.status != LoanStatus.PERFORMING and loan.status != LoanStatus.CALLED:
             continue
         op = w.operators[loan.borrower]
-        if op.status != GONE:
+        if op.status != OperatorStatus.DEFAULTED:
             continue
-        loan.status = DEFAULTED
+        loan.status = LoanStatus.DEFAULTED
         loan.exposure = loan.principal
         loan.unpaid = 0.0
         loan.recovered = 0.0
         loan.last_event = op.last_event
-        if loan.kind == MARGIN:
+        if loan.kind == LoanKind.MARGIN:
             close_out(loan, op, w.lenders[loan.lender], clock, w.book, loan.coins)
             clock.recoveries += loan.recovered
             left = loan.coins * clock.btc
             op.cash += left
-            w.book[COIN_SALE] += left
+            w.book[Flow.COIN_SALE] += left
             loan.coins = 0.0
 
 
@@ -84,11 +72,11 @@ def seize(w, clock, node, op):
         lot.contracted = 0.0
         lot.offered = lot.units
         lot.asked = clock.month
-        if lot.loan >= 0 and w.loans[lot.loan].kind == EQUIPMENT:
+        if lot.loan >= 0 and w.loans[lot.loan].kind == LoanKind.EQUIPMENT:
             loan = w.loans[lot.loan]
             if loan.last_event == op.last_event:
                 loan.last_event = log_event(
-                    w.events, clock, E_SEIZURE, C_NONE, loan.lender, node, lot.chip, lot.units, loan.principal, op.last_event
+                    w.events, clock, EventKind.SEIZURE, Cause.NONE, loan.lender, node, lot.chip, lot.units, loan.principal, op.last_event
                 )
             else:
                 event = w.events[loan.last_event]
@@ -96,13 +84,13 @@ def seize(w, clock, node, op):
                 if event.chip != lot.chip:
                     event.chip = -1
             lot.seized = clock.month
-            lot.reason = S_SEIZED
+            lot.reason = SaleReason.SEIZED
             lot.cause = loan.last_event
             w.lenders[loan.lender].seized_units += lot.units
             unlink_lot(w.lots, w.first_lot, k)
             link_lot(w.lots, w.first_lot, k, loan.lender)
         else:
-            lot.reason = S_ESTATE
+            lot.reason = SaleReason.ESTATE
             lot.reserve = 0.0
             lot.cause = op.last_event
             op.selling = 1
@@ -116,7 +104,7 @@ def cancel_orders(w, clock):
     """Cancel the purchase commitments of operators in default; deposits are lost."""
     for k in range(clock.used_orders):
         order = w.orders[k]
-        if order.operator >= 0 and w.operators[order.operator].status == GONE:
+        if order.operator >= 0 and w.operators[order.operator].status == OperatorStatus.DEFAULTED:
             if order.lender >= 0:
                 lender = w.lenders[order.lender]
                 lender.committed = max(0.0, lender.committed - order.units * order.advance)
@@ -133,7 +121,7 @@ def carry_out_defaults(w, clock):
     n = 0
     for o in range(len(w.operators)):
         op = w.operators[o]
-        if op.failing > 0 and op.status != GONE:
+        if op.failing > 0 and op.status != OperatorStatus.DEFAULTED:
             declare(w, clock, o, op)
             declared[n] = o
             n += 1
@@ -154,21 +142,21 @@ def pay_estates(w, clock):
     """
     any_estate = False
     for op in w.operators:
-        if op.status == GONE:
+        if op.status == OperatorStatus.DEFAULTED:
             op.pay_share = 0.0
             any_estate = True
     if not any_estate:
         return
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.status == DEFAULTED:
+        if loan.status == LoanStatus.DEFAULTED:
             w.operators[loan.borrower].pay_share += max(0.0, loan.principal - loan.collateral)
     for op in w.operators:
-        if op.status == GONE:
+        if op.status == OperatorStatus.DEFAULTED:
             op.pay_share = min(1.0, op.cash / op.pay_share) if op.pay_share > 0.0 else 0.0
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.status != DEFAULTED:
+        if loan.status != LoanStatus.DEFAULTED:
             continue
         op = w.operators[loan.borrower]
         lender = w.lenders[loan.lender]
@@ -180,13 +168,13 @@ def pay_estates(w, clock):
         lender.cash += usd
         lender.book -= usd
         clock.recoveries += usd
-        w.book[RECOVERY] += usd
+        w.book[Flow.RECOVERY] += usd
         estate_over = w.first_lot[len(w.lenders) + loan.borrower] < 0 and op.cash < 1.0
         if loan.collateral <= 0.0 and (loan.principal < 1.0 or estate_over):
             write_off(w, clock, k, loan, lender, op)
     for op in w.operators:
-        if op.status == GONE and op.debt < 1.0 and op.cash > 0.0:
-            w.book[PAYOUT] += op.cash
+        if op.status == OperatorStatus.DEFAULTED and op.debt < 1.0 and op.cash > 0.0:
+            w.book[Flow.PAYOUT] += op.cash
             op.cash = 0.0
 
 

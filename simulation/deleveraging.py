@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.rule import entry, rule
-from simulation.impact import EXPONENTIAL, price_left, price_left_above, units_to_cure
+from simulation.impact import ImpactForm, price_left, price_left_above, units_to_cure
 
 #: One institution (USD). ``loan`` can be repaid early, ``liabilities`` cannot.
 INSTITUTION = np.dtype([("cash", "f8"), ("other", "f8"), ("loan", "f8"), ("liabilities", "f8"), ("failed", "i8"), ("offered", "f8")], align=True)
@@ -156,7 +156,7 @@ def make_system(
     trigger: float = 0.0,
     target: float = 1.0,
     borne: float = 1.0,
-    form: int = EXPONENTIAL,
+    form: int = ImpactForm.EXPONENTIAL,
     repay: bool = False,
 ) -> System:
     """Return a system of N institutions: vectors of N entries (USD), holdings as an N x M matrix of units.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.contracts import CALLED, EQUIPMENT, PERFORMING
+from agents.contracts import LoanKind, LoanStatus
 from agents.lenders import mark_lot
 from agents.operators import reserve_cash
 from agents.rule import entry
@@ -137,7 +137,7 @@ def sales_at(w, prices, sold, relief):
         relief[i] = max(0.0, w.operators[i].cash - reserve_cash(w.operators[i], terms.credit_call_cash))
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.kind != EQUIPMENT or (loan.status != PERFORMING and loan.status != CALLED):
+        if loan.kind != LoanKind.EQUIPMENT or (loan.status != LoanStatus.PERFORMING and loan.status != LoanStatus.CALLED):
             continue
         lender = w.lenders[loan.lender]
         node = len(w.lenders) + loan.borrower

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from agents.contracts import EQUIPMENT, FREE, PERFORMING
+from agents.contracts import LoanKind, LoanStatus
 from agents.rule import borrow, entry, rule
 from simulation.kept import kept
 from simulation.scenario import Scenario
@@ -122,7 +122,7 @@ def lend_opening(w, released, draws, asked, lent):
         if loan.principal > 0.0:
             w.lots[k].loan = k
             continue
-        loan.status = FREE
+        loan.status = LoanStatus.FREE
         if last < 0:
             clock.free_loan = k
         else:
@@ -147,7 +147,7 @@ def known_lender(bank_ptr, bank, o, u):
 @rule
 def ask_opening(terms, chip, lot, loan, u, chance):
     """Write what the owner of a lot asks for: principal and collateral (USD), maturity (month), the two by draws in [0, 1)."""
-    loan.kind = EQUIPMENT
+    loan.kind = LoanKind.EQUIPMENT
     loan.maturity = 6 + math.floor(u * (terms.credit_maturity - 5))
     loan.collateral = lot.units * chip.appraisal
     loan.principal = 0.0
@@ -160,7 +160,7 @@ def ask_opening(terms, chip, lot, loan, u, chance):
 @rule
 def grant_opening(terms, lender, op, loan):
     """Write the terms of an opening loan by its principal and collateral (USD); the borrower owes it."""
-    loan.status = PERFORMING
+    loan.status = LoanStatus.PERFORMING
     loan.rate = terms.credit_base_rate + lender.spread
     loan.amortisation = loan.principal / lender.life
     loan.opening_ltv = loan.principal / loan.collateral

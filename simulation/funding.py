@@ -4,27 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.contracts import CALLED, CONVERTIBLE, DEFAULTED, EQUIPMENT, FREE, PERFORMING
-from agents.ledger import (
-    BANKRUPTCY_LENDER,
-    BOOK_SALE,
-    C_FUNDING_CALL,
-    C_ILLIQUIDITY,
-    C_INSOLVENCY,
-    C_LENDER_FAILURE,
-    C_NONE,
-    DEPOSIT_CLEARED,
-    DEPOSIT_OUT,
-    E_FUNDING_CALL,
-    E_LENDER_FAILURE,
-    E_RUN,
-    E_WITHDRAWN_LINE,
-    LENDER_PAYOUT,
-    LINE_CLEARED,
-    LINE_REPAID,
-    log_event,
-)
-from agents.lenders import ACTIVE, FAILED, ILLIQUID, OUTSIDE, note_loss, wants_out
+from agents.contracts import LoanKind, LoanStatus
+from agents.ledger import Cause, EventKind, Flow, log_event
+from agents.lenders import LenderKind, LenderStatus, note_loss, wants_out
 from agents.rule import rule
 from simulation.clearing import clear_payments
 
@@ -41,12 +23,12 @@ def loan_allowance(loan, lender, terms):
     itself is carried as hardware. In breach: a share of the shortfall; performing: a smaller share, by the
     lender's mark-to-market weight.
     """
-    if loan.status == DEFAULTED:
+    if loan.status == LoanStatus.DEFAULTED:
         return loan.principal
-    if loan.kind != EQUIPMENT:
+    if loan.kind != LoanKind.EQUIPMENT:
         return 0.0
     short = max(0.0, loan.principal - loan.collateral)
-    if loan.status == CALLED:
+    if loan.status == LoanStatus.CALLED:
         return terms.funding_impairment_called * short
     return terms.funding_impairment_market * lender.mark_to_market * short
 
@@ -62,12 +44,12 @@ def provide(w, clock):
         lender.eligible = 0.0
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.status == FREE:
+        if loan.status == LoanStatus.FREE:
             continue
         lender = w.lenders[loan.lender]
         loss = loan_allowance(loan, lender, terms)
         lender.allowance += loss
-        if loan.status == PERFORMING and loan.kind == EQUIPMENT:
+        if loan.status == LoanStatus.PERFORMING and loan.kind == LoanKind.EQUIPMENT:
             lender.eligible += min(loan.principal, loan.collateral)
         elif loan.last_event >= 0 and w.events[loan.last_event].month == clock.month:
             note_loss(lender, loss, loan.last_event)
@@ -137,7 +119,7 @@ def call_lines(w, clock):
     for line in w.lines:
         line.called = 0.0
         line.haircut = clock.haircut
-        if line.drawn <= 1.0 or w.lenders[line.debtor].status == FAILED:
+        if line.drawn <= 1.0 or w.lenders[line.debtor].status == LenderStatus.FAILED:
             continue
         debtor = w.lenders[line.debtor]
         creditor = w.lenders[line.creditor]
@@ -157,7 +139,7 @@ def call_lines(w, clock):
             parent = clock.last_failure if clock.last_failure >= 0 else clock.last_shock
             new = lender.call_event < 0 or w.events[lender.call_event].month < clock.month
             if new:
-                lender.call_event = log_event(w.events, clock, E_FUNDING_CALL, C_FUNDING_CALL, j, -1, -1, 0.0, lender.call_due, parent)
+                lender.call_event = log_event(w.events, clock, EventKind.FUNDING_CALL, Cause.FUNDING_CALL, j, -1, -1, 0.0, lender.call_due, parent)
                 clock.news += 1
 
 
@@ -173,11 +155,11 @@ def run_deposits(w, clock, kind_failed, kind_count):
         kind_count[k] = 0.0
     for lender in w.lenders:
         kind_count[lender.kind] += 1.0
-        if lender.status == FAILED:
+        if lender.status == LenderStatus.FAILED:
             kind_failed[lender.kind] += 1.0
     for j in range(len(w.lenders)):
         lender = w.lenders[j]
-        if lender.status == FAILED or lender.kind == OUTSIDE:
+        if lender.status == LenderStatus.FAILED or lender.kind == LenderKind.OUTSIDE:
             continue
         share = wants_out(lender, terms, kind_failed[lender.kind] / kind_count[lender.kind])
         lender.run_share = max(lender.run_share, share)
@@ -189,7 +171,7 @@ def run_deposits(w, clock, kind_failed, kind_count):
             parent = clock.last_failure if clock.last_failure >= 0 else clock.last_shock
             if lender.loss_event >= 0:
                 parent = lender.loss_event
-            lender.call_event = log_event(w.events, clock, E_RUN, C_NONE, j, -1, -1, 0.0, leaving, parent)
+            lender.call_event = log_event(w.events, clock, EventKind.RUN, Cause.NONE, j, -1, -1, 0.0, leaving, parent)
             clock.news += 1
         paid = min(leaving, lender.cash)
         if paid < leaving:
@@ -200,7 +182,7 @@ def run_deposits(w, clock, kind_failed, kind_count):
         paid = min(leaving, paid)
         pay_out_deposits(lender, paid, w.book)
         if leaving - paid > 1.0:
-            lender.status = ILLIQUID
+            lender.status = LenderStatus.ILLIQUID
             lender.call_due += leaving - paid
 
 
@@ -241,7 +223,7 @@ def pay_out_deposits(lender, usd, book):
     lender.cash = max(0.0, lender.cash - usd)
     lender.deposits -= usd
     lender.left_month += usd
-    book[DEPOSIT_OUT] += usd
+    book[Flow.DEPOSIT_OUT] += usd
 
 
 @rule
@@ -256,12 +238,12 @@ def raise_cash(w, clock, j, lender, need):
     list_claims(w, clock)
     for m in range(w.ranking[_LOANS_OF, j], w.ranking[_LOANS_OF, j + 1]):
         loan = w.loans[w.ranking[_LOAN, m]]
-        if loan.lender != j or loan.status != PERFORMING or loan.kind == CONVERTIBLE:
+        if loan.lender != j or loan.status != LoanStatus.PERFORMING or loan.kind == LoanKind.CONVERTIBLE:
             continue
         if raised >= need:
             break
         price = (1.0 - terms.funding_sale_discount) * (loan.principal - loan_allowance(loan, lender, terms))
-        if loan.kind == EQUIPMENT:
+        if loan.kind == LoanKind.EQUIPMENT:
             lender.eligible -= min(loan.principal, loan.collateral)
         lender.cash += price
         lender.book -= loan.principal
@@ -269,7 +251,7 @@ def raise_cash(w, clock, j, lender, need):
         lender.losses_month += loan.principal - price
         lender.equity -= loan.principal - price
         w.lenders[outside].book += loan.principal
-        w.book[BOOK_SALE] += price
+        w.book[Flow.BOOK_SALE] += price
         loan.lender = outside
         raised += price
     return raised
@@ -280,17 +262,17 @@ def meet_calls(w, clock):
     """Debtors pay their funding calls from cash and from loans sold; who cannot is illiquid."""
     for j in range(len(w.lenders)):
         lender = w.lenders[j]
-        if lender.call_due <= 1.0 or lender.status == FAILED or lender.borrowed <= 0.0:
+        if lender.call_due <= 1.0 or lender.status == LenderStatus.FAILED or lender.borrowed <= 0.0:
             continue
         if lender.cash < lender.call_due:
-            lender.status = ILLIQUID
+            lender.status = LenderStatus.ILLIQUID
             raise_cash(w, clock, j, lender, lender.call_due - lender.cash)
         share = min(1.0, lender.cash / lender.call_due)
         for k in range(w.line_ptr[j], w.line_ptr[j + 1]):
             if w.lines[k].called > 0.0:
                 repay_line(w, w.lines[k], share * w.lines[k].called)
-        if share >= 1.0 and lender.status == ILLIQUID:
-            lender.status = ACTIVE
+        if share >= 1.0 and lender.status == LenderStatus.ILLIQUID:
+            lender.status = LenderStatus.ACTIVE
 
 
 @rule
@@ -305,7 +287,7 @@ def repay_line(w, line, usd):
     debtor.cash = max(0.0, debtor.cash - usd)
     creditor.lent_lines -= usd
     creditor.cash += usd
-    w.book[LINE_REPAID] += usd
+    w.book[Flow.LINE_REPAID] += usd
 
 
 @rule
@@ -315,21 +297,21 @@ def find_failures(w, clock, failing):
     n = 0
     for j in range(len(w.lenders)):
         lender = w.lenders[j]
-        if lender.status == FAILED or lender.kind == OUTSIDE:
+        if lender.status == LenderStatus.FAILED or lender.kind == LenderKind.OUTSIDE:
             continue
         insolvent = lender.capital_ratio < terms.funding_failure_ratio or lender.equity < 0.0
-        unable = lender.status == ILLIQUID and lender.call_due > 1.0
+        unable = lender.status == LenderStatus.ILLIQUID and lender.call_due > 1.0
         if not insolvent and not unable:
             continue
         if insolvent:
-            cause = C_INSOLVENCY
+            cause = Cause.INSOLVENCY
             parent = lender.loss_event if lender.loss_event >= 0 else clock.last_shock
         else:
-            cause = C_ILLIQUIDITY
+            cause = Cause.ILLIQUIDITY
             parent = lender.call_event
-        lender.status = FAILED
+        lender.status = LenderStatus.FAILED
         lender.failed_month = clock.month
-        lender.last_event = log_event(w.events, clock, E_LENDER_FAILURE, cause, j, -1, -1, 0.0, lender.deposits + lender.borrowed, parent)
+        lender.last_event = log_event(w.events, clock, EventKind.LENDER_FAILURE, cause, j, -1, -1, 0.0, lender.deposits + lender.borrowed, parent)
         clock.last_failure = lender.last_event
         clock.news += 1
         failing[n] = j
@@ -368,9 +350,9 @@ def sell_estate(w, clock, j, outside):
     list_claims(w, clock)
     for m in range(w.ranking[_LOANS_OF, j], w.ranking[_LOANS_OF, j + 1]):
         loan = w.loans[w.ranking[_LOAN, m]]
-        if loan.lender == j and loan.status != FREE:
+        if loan.lender == j and loan.status != LoanStatus.FREE:
             fair = loan.principal - loan_allowance(loan, lender, terms)
-            if loan.status == DEFAULTED:
+            if loan.status == LoanStatus.DEFAULTED:
                 fair = min(loan.principal, loan.collateral)
             price += (1.0 - terms.funding_sale_discount) * fair
             loan.lender = outside
@@ -381,7 +363,7 @@ def sell_estate(w, clock, j, outside):
         line = w.lines[w.ranking[_LINE, m]]
         if line.creditor == j:
             line.open = 0
-            if w.lenders[line.debtor].status != FAILED:
+            if w.lenders[line.debtor].status != LenderStatus.FAILED:
                 line.creditor = outside
                 price += line.drawn
                 lender.lent_lines -= line.drawn
@@ -392,7 +374,7 @@ def sell_estate(w, clock, j, outside):
     lender.allowance = 0.0
     lender.book = 0.0
     lender.committed = 0.0
-    w.book[BOOK_SALE] += price
+    w.book[Flow.BOOK_SALE] += price
 
 
 @rule
@@ -450,9 +432,9 @@ def clear_failures(w, clock, failing, n):
         # After the payments among them: what bankruptcy took, and what is left to the owners of the solvent.
         lender = w.lenders[failing[i]]
         if payments[i] < total[i] - 1e-6:
-            w.book[BANKRUPTCY_LENDER] += lender.cash
+            w.book[Flow.BANKRUPTCY_LENDER] += lender.cash
         else:
-            w.book[LENDER_PAYOUT] += lender.cash
+            w.book[Flow.LENDER_PAYOUT] += lender.cash
         lender.cash = 0.0
         lender.equity = 0.0
         lender.capital_ratio = 0.0
@@ -464,7 +446,7 @@ def pay_creditors(w, clock, j, share):
     lender = w.lenders[j]
     paid = share * lender.deposits
     lender.cash -= paid
-    w.book[DEPOSIT_CLEARED] += paid
+    w.book[Flow.DEPOSIT_CLEARED] += paid
     lender.deposits = 0.0
     for k in range(w.line_ptr[j], w.line_ptr[j + 1]):
         line = w.lines[k]
@@ -478,7 +460,7 @@ def pay_creditors(w, clock, j, share):
         creditor.losses += line.drawn - paid
         creditor.losses_month += line.drawn - paid
         note_loss(creditor, line.drawn - paid, lender.last_event)
-        w.book[LINE_CLEARED] += paid
+        w.book[Flow.LINE_CLEARED] += paid
         line.drawn = 0.0
         line.called = 0.0
     lender.borrowed = 0.0
@@ -489,16 +471,16 @@ def withdraw_commitments(w, clock):
     """Failed and illiquid lenders withdraw what they committed and have not paid out."""
     for k in range(clock.used_orders):
         order = w.orders[k]
-        if order.operator < 0 or order.lender < 0 or w.lenders[order.lender].status == ACTIVE:
+        if order.operator < 0 or order.lender < 0 or w.lenders[order.lender].status == LenderStatus.ACTIVE:
             continue
         lender = w.lenders[order.lender]
         lost = order.units * order.advance
         lender.committed = max(0.0, lender.committed - lost)
         op = w.operators[order.operator]
         op.committed += lost
-        parent = lender.last_event if lender.status == FAILED else lender.call_event
+        parent = lender.last_event if lender.status == LenderStatus.FAILED else lender.call_event
         op.last_event = log_event(
-            w.events, clock, E_WITHDRAWN_LINE, C_LENDER_FAILURE, len(w.lenders) + order.operator, order.lender,
+            w.events, clock, EventKind.WITHDRAWN_LINE, Cause.LENDER_FAILURE, len(w.lenders) + order.operator, order.lender,
             order.chip, order.units, lost, parent,
         )  # fmt: skip
         order.lender = -1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.ledger import E_DEFAULT, E_LENDER_FAILURE
+from agents.ledger import EventKind
 from agents.rule import entry
 
 
@@ -21,7 +21,7 @@ def trace(events, n, near, root, depth):
         near[k] = up
         root[k] = -1
         depth[k] = 0
-        if e.kind == E_DEFAULT or e.kind == E_LENDER_FAILURE:
+        if e.kind == EventKind.DEFAULT or e.kind == EventKind.LENDER_FAILURE:
             near[k] = k
             root[k] = root[up] if up >= 0 else k
             depth[k] = depth[up] + 1 if up >= 0 else 0
@@ -49,10 +49,10 @@ def tally(events, root, depth, causes, sizes):
     deepest = 0
     caused = 0
     for k in range(len(events)):
-        if events[k].kind == E_DEFAULT:
+        if events[k].kind == EventKind.DEFAULT:
             defaults += 1
             causes[events[k].cause] += 1
-        elif events[k].kind == E_LENDER_FAILURE:
+        elif events[k].kind == EventKind.LENDER_FAILURE:
             failures += 1
         if root[k] < 0:
             continue

@@ -4,12 +4,22 @@
 from __future__ import annotations
 
 import math
+from enum import IntEnum
 
 from agents.rule import rule
+from agents.schema import labels
 
-EXPONENTIAL, LINEAR, SQUARE_ROOT = 0, 1, 2
+
+class ImpactForm(IntEnum):
+    """How a price falls with what has been sold."""
+
+    EXPONENTIAL = 0
+    LINEAR = 1
+    SQUARE_ROOT = 2
+
+
 #: Names of the forms in a scenario and in validation cases, in the order of their codes.
-FORMS = ("exponential", "linear", "square_root")
+FORMS = labels(ImpactForm)
 
 
 @rule
@@ -19,9 +29,9 @@ def price_left(form, impact, sold):
     exp(-a x) (Cifuentes, Ferrucci and Shin 2005), 1 - a x (Greenwood, Landier and Thesmar 2015), 1 - a sqrt(x)
     (Breuer, Summer and Urosevic 2021); never below zero.
     """
-    if form == EXPONENTIAL:
+    if form == ImpactForm.EXPONENTIAL:
         return math.exp(-impact * sold)
-    if form == LINEAR:
+    if form == ImpactForm.LINEAR:
         return max(0.0, 1.0 - impact * sold)
     return max(0.0, 1.0 - impact * math.sqrt(sold))
 

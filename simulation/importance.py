@@ -6,9 +6,9 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 
-from agents.contracts import FREE
-from agents.lenders import FAILED, OUTSIDE
-from agents.operators import GONE
+from agents.contracts import LoanStatus
+from agents.lenders import LenderKind, LenderStatus
+from agents.operators import OperatorStatus
 from simulation.build import build_world
 from simulation.distress import debtrank
 from simulation.interventions import fail_agent
@@ -58,7 +58,7 @@ def systemic_importance(scenario: Scenario, seed: int, month: int, replication: 
         advance(world, MONTH)
     raise_fault(world)
     n_l = len(world.lenders)
-    loans = world.loans[world.loans.status != FREE]
+    loans = world.loans[world.loans.status != LoanStatus.FREE]
     graph = nx.Graph()
     for lender, borrower, usd in zip(loans.lender.tolist(), (n_l + loans.borrower).tolist(), loans.principal.tolist(), strict=True):
         weight = graph.get_edge_data(lender, borrower, {"weight": 0.0})["weight"]
@@ -72,7 +72,7 @@ def systemic_importance(scenario: Scenario, seed: int, month: int, replication: 
     for node in range(n_l + len(world.operators)):
         lends = node < n_l
         agent = world.lenders[node] if lends else world.operators[node - n_l]
-        if lends and (agent.kind == OUTSIDE or agent.status == FAILED) or not lends and agent.status == GONE:
+        if lends and (agent.kind == LenderKind.OUTSIDE or agent.status == LenderStatus.FAILED) or not lends and agent.status == OperatorStatus.DEFAULTED:
             continue
         size = float(agent.book if lends else agent.debt)
         loss = _month_with(world, node) - calm

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from agents.ledger import C_IMPOSED
-from agents.lenders import FAILED
-from agents.operators import GONE
+from agents.ledger import Cause
+from agents.lenders import LenderStatus
+from agents.operators import OperatorStatus
 from simulation.world import World
 
 
@@ -34,11 +34,11 @@ def fail_agent(world: World, node: int) -> None:
     Raises ValueError when the node is neither, or has failed already.
     """
     n_l = len(world.lenders)
-    if 0 <= node < n_l - 1 and world.lenders.status[node] != FAILED:
+    if 0 <= node < n_l - 1 and world.lenders.status[node] != LenderStatus.FAILED:
         lender = world.lenders[node]
         lender.deposits += lender.cash + lender.book + lender.lent_lines + lender.seized_value
-    elif n_l <= node < n_l + len(world.operators) and world.operators.status[node - n_l] != GONE:
-        world.operators.failing[node - n_l] = 1 + C_IMPOSED
+    elif n_l <= node < n_l + len(world.operators) and world.operators.status[node - n_l] != OperatorStatus.DEFAULTED:
+        world.operators.failing[node - n_l] = 1 + Cause.IMPOSED
         world.operators.failing_event[node - n_l] = -1
     else:
         raise ValueError("only a lender or an operator that has not failed yet can be made to fail")

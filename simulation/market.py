@@ -7,17 +7,12 @@ nearest first, farther ones through brokers who charge for each hop) and holds a
 
 from __future__ import annotations
 
-from agents.buyers import DEALER
-from agents.ledger import (
-    C_FIRE_SALE,
-    E_FORCED_SALE,
-    S_CHURN,
-    S_DEALER,
-    S_IMPOSED,
-    log_event,
-)
-from agents.lenders import ACTIVE, mark_lot
-from agents.operators import GONE
+from enum import IntEnum
+
+from agents.buyers import BuyerKind
+from agents.ledger import Cause, EventKind, SaleReason, log_event
+from agents.lenders import LenderStatus, mark_lot
+from agents.operators import OperatorStatus
 from agents.rule import rule
 from simulation.auction import (
     ASK_FILL,
@@ -40,9 +35,15 @@ from simulation.auction import (
 from simulation.bids import collect_bids, note_absent
 from simulation.impact import price_left
 from simulation.settlement import sell_units, settle
-from simulation.tape import ASK, AUCTION, BID, note_row
+from simulation.tape import TapeRow, note_row
 
-NETWORK, EXCHANGE, INVERSE_DEMAND = 0, 1, 2
+
+class Venue(IntEnum):
+    """Where used hardware trades."""
+
+    NETWORK = 0
+    EXCHANGE = 1
+    INVERSE_DEMAND = 2
 
 
 @rule
@@ -105,7 +106,7 @@ def note_auction(w, clock, terms, g, seller, months, n_bids, n_asks, price, volu
     """Note an auction, its orders with their fills, and who could not bid, before the sales are carried out."""
     s = w.scratch
     n_l = len(w.lenders)
-    k = note_row(w, clock, AUCTION, seller, g, price, 0.0)
+    k = note_row(w, clock, TapeRow.AUCTION, seller, g, price, 0.0)
     if k < 0:
         return
     auction = w.tape[k]
@@ -113,14 +114,14 @@ def note_auction(w, clock, terms, g, seller, months, n_bids, n_asks, price, volu
     auction.forced = 1 if forced else 0
     auction.reached = note_absent(w, clock, terms, g, seller, months)
     for i in range(n_bids):
-        k = note_row(w, clock, BID, n_l + w.ranking[BIDDER, i], g, s[LIMIT, i], s[CAP, i])
+        k = note_row(w, clock, TapeRow.BID, n_l + w.ranking[BIDDER, i], g, s[LIMIT, i], s[CAP, i])
         if k >= 0:
             w.tape[k].money = s[MONEY, i]
             w.tape[k].filled = s[BID_FILL, i]
             w.tape[k].hops = s[HOPS, i]
     for j in range(n_asks):
         auction.units += s[UNITS, j]
-        k = note_row(w, clock, ASK, w.lots[w.ranking[LOT, j]].owner, g, s[RESERVE, j], s[UNITS, j])
+        k = note_row(w, clock, TapeRow.ASK, w.lots[w.ranking[LOT, j]].owner, g, s[RESERVE, j], s[UNITS, j])
         if k >= 0:
             w.tape[k].filled = s[ASK_FILL, j] if n_bids > 0 else 0.0
 
@@ -130,10 +131,10 @@ def hold_auction(w, clock, terms, g, seller, n_asks, months, forced):
     """Auction the collected asks of one generation; log a forced sale with what put the first lot up for sale."""
     chip = w.chips[g]
     cause = w.lots[w.ranking[LOT, 0]].cause
-    if forced and (terms.policy_frozen == 1 or terms.market_venue == INVERSE_DEMAND):
+    if forced and (terms.policy_frozen == 1 or terms.market_venue == Venue.INVERSE_DEMAND):
         price, volume = sell_to_market(w, clock, terms, g, n_asks)
         if len(w.tape) > 0:
-            note_row(w, clock, AUCTION, seller, g, price, volume)
+            note_row(w, clock, TapeRow.AUCTION, seller, g, price, volume)
     else:
         n_bids = collect_bids(w, clock, terms, g, seller, months)
         if n_bids == 0:
@@ -154,7 +155,7 @@ def hold_auction(w, clock, terms, g, seller, n_asks, months, forced):
         chip.price = price
         if forced:
             chip.last_event = log_event(
-                w.events, clock, E_FORCED_SALE, C_FIRE_SALE, seller if seller >= 0 else -1, -1, g, volume, volume * price, cause
+                w.events, clock, EventKind.FORCED_SALE, Cause.FIRE_SALE, seller if seller >= 0 else -1, -1, g, volume, volume * price, cause
             )
             # The cause of later margin calls is the sale that moved marks most, not the last small lot.
             short = volume * max(0.0, chip.appraisal_open - price)
@@ -166,7 +167,7 @@ def hold_auction(w, clock, terms, g, seller, n_asks, months, forced):
 @rule
 def paced_units(lot, lender, clock, terms):
     """Return the units of a seized lot that are offered now: all, or what pacing leaves of this month's part (GPU)."""
-    if terms.policy_pacing >= 1.0 or lender.status != ACTIVE:
+    if terms.policy_pacing >= 1.0 or lender.status != LenderStatus.ACTIVE:
         return lot.units
     part = terms.policy_pacing * lot.units
     return part if clock.turn == 0 else min(lot.offered, part)
@@ -179,12 +180,12 @@ def price_seized(w, clock, node, lender):
     k = w.first_lot[node]
     while k >= 0:
         lot = w.lots[k]
-        if lot.reason == S_IMPOSED:
+        if lot.reason == SaleReason.IMPOSED:
             k = lot.following
             continue
         lot.offered = paced_units(lot, lender, clock, terms)
         held = max(0, clock.month - lot.seized)
-        patience = max(0.0, lender.patience - terms.market_patience_decay * held) if lender.status == ACTIVE else 0.0
+        patience = max(0.0, lender.patience - terms.market_patience_decay * held) if lender.status == LenderStatus.ACTIVE else 0.0
         lot.reserve = patience * mark_lot(lender, lot, w.chips[lot.chip], clock.month)
         k = lot.following
 
@@ -241,7 +242,7 @@ def offer_voluntary(w, clock, node):
     terms = w.terms[0]
     n_l = len(w.lenders)
     n_lo = n_l + len(w.operators)
-    dealer = node >= n_lo and w.buyers[node - n_lo].kind == DEALER
+    dealer = node >= n_lo and w.buyers[node - n_lo].kind == BuyerKind.DEALER
     rate = terms.market_churn_buyers if node >= n_lo else terms.market_churn_operators
     k = w.first_lot[node]
     while k >= 0:
@@ -253,18 +254,18 @@ def offer_voluntary(w, clock, node):
             lot.reserve = terms.market_churn_reserve * w.value[node - n_l, lot.chip]
             if dealer:
                 lot.reserve = (1.0 + terms.buyers_dealer_markup) * chip.appraisal
-            lot.reason = S_DEALER if dealer else S_CHURN
+            lot.reason = SaleReason.DEALER if dealer else SaleReason.CHURN
             lot.asked = clock.month
         k = lot.following
     n_offers = list_offers(w, node, 0)
     for g in range(len(w.chips)):
         n_asks, months = collect_asks(w, clock, g, n_offers)
         if n_asks > 0:
-            hold_auction(w, clock, terms, g, -1 if terms.market_venue == EXCHANGE else node, n_asks, months, False)
+            hold_auction(w, clock, terms, g, -1 if terms.market_venue == Venue.EXCHANGE else node, n_asks, months, False)
     k = w.first_lot[node]
     while k >= 0:
         lot = w.lots[k]
-        if lot.reason == S_CHURN or lot.reason == S_DEALER:
+        if lot.reason == SaleReason.CHURN or lot.reason == SaleReason.DEALER:
             lot.offered = 0.0
             lot.asked = -1
         k = lot.following
@@ -279,7 +280,7 @@ def trade_calm(w, clock):
     for node in range(n_l, len(w.first_lot) - 1):
         if w.first_lot[node] < 0 or (node + clock.month) % terms.market_churn_interval != 0:
             continue
-        if node < n_lo and (w.operators[node - n_l].status == GONE or w.operators[node - n_l].selling == 1):
+        if node < n_lo and (w.operators[node - n_l].status == OperatorStatus.DEFAULTED or w.operators[node - n_l].selling == 1):
             continue
         offer_voluntary(w, clock, node)
 
@@ -287,7 +288,7 @@ def trade_calm(w, clock):
 @rule
 def trade_forced(w, clock):
     """One round of forced sales in the venue of the scenario; then marks follow."""
-    if w.terms[0].market_venue == EXCHANGE:
+    if w.terms[0].market_venue == Venue.EXCHANGE:
         exchange_forced(w, clock)
     else:
         offer_forced(w, clock)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from agents.buyers import BACKSTOP, buyer_money, buyer_units
-from agents.contracts import CONVERTIBLE, DEFAULTED, EQUIPMENT, FREE, MARGIN
-from agents.ledger import E_DEFAULT, E_FUNDING_CALL, E_LENDER_FAILURE, E_MARGIN_CALL, E_RUN
-from agents.lenders import FAILED, OUTSIDE
-from agents.operators import GONE, MINER, NEOCLOUD, can_bid, free_units, spare_cash
+from agents.buyers import BuyerKind, buyer_money, buyer_units
+from agents.contracts import LoanKind, LoanStatus
+from agents.ledger import EventKind
+from agents.lenders import LenderKind, LenderStatus
+from agents.operators import OperatorKind, OperatorStatus, can_bid, free_units, spare_cash
 from agents.rule import rule
 from agents.valuation import believed_decline, economic_life, monthly_rent
 from simulation.auction import rank_down
@@ -209,18 +209,18 @@ def record_loans(w, clock, row):
     performing = 0.0
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.status == FREE:
+        if loan.status == LoanStatus.FREE:
             continue
         op = w.operators[loan.borrower]
-        if op.kind == MINER:
+        if op.kind == OperatorKind.MINER:
             row.debt_miners += loan.principal
-        if loan.kind == CONVERTIBLE:
+        if loan.kind == LoanKind.CONVERTIBLE:
             row.debt_convertible += loan.principal
-        elif loan.kind == MARGIN:
+        elif loan.kind == LoanKind.MARGIN:
             row.debt_margin += loan.principal
         else:
             row.debt += loan.principal
-            if loan.status == DEFAULTED:
+            if loan.status == LoanStatus.DEFAULTED:
                 continue
             performing += loan.principal
             row.booked_value += loan.collateral
@@ -237,7 +237,7 @@ def record_loans(w, clock, row):
     largest = 0
     for o in range(len(w.operators)):
         op = w.operators[o]
-        if op.status != GONE and (w.operators[largest].status == GONE or op.debt > w.operators[largest].debt):
+        if op.status != OperatorStatus.DEFAULTED and (w.operators[largest].status == OperatorStatus.DEFAULTED or op.debt > w.operators[largest].debt):
             largest = o
     return largest, performing
 
@@ -291,7 +291,7 @@ def record_illusion(w, clock, row, largest, debt, money):
     debt = 0.0
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.borrower == largest and loan.kind == EQUIPMENT and loan.status != FREE and loan.status != DEFAULTED:
+        if loan.borrower == largest and loan.kind == LoanKind.EQUIPMENT and loan.status != LoanStatus.FREE and loan.status != LoanStatus.DEFAULTED:
             value += loan.collateral
             debt += loan.principal
     if debt > 0.0 and value > 0.0:
@@ -304,7 +304,7 @@ def record_operators(w, clock, row, dscr, order, spare):
     """Write the DSCR distribution and the defaults of operators."""
     n = 0
     for op in w.operators:
-        if op.status != GONE and op.debt > 1.0:
+        if op.status != OperatorStatus.DEFAULTED and op.debt > 1.0:
             dscr[n] = op.dscr
             order[n] = n
             n += 1
@@ -315,17 +315,17 @@ def record_operators(w, clock, row, dscr, order, spare):
     n_l = len(w.lenders)
     for k in range(clock.open_events, clock.events):
         e = w.events[k]
-        if e.kind == E_DEFAULT:
+        if e.kind == EventKind.DEFAULT:
             row.defaults += 1
-            if w.operators[e.node - n_l].kind == NEOCLOUD:
+            if w.operators[e.node - n_l].kind == OperatorKind.NEOCLOUD:
                 row.defaults_neocloud += 1
             else:
                 row.defaults_miner += 1
-        elif e.kind == E_LENDER_FAILURE:
+        elif e.kind == EventKind.LENDER_FAILURE:
             row.lender_failures += 1
-        elif e.kind == E_MARGIN_CALL:
+        elif e.kind == EventKind.MARGIN_CALL:
             row.margin_calls += 1
-        elif e.kind == E_FUNDING_CALL or e.kind == E_RUN:
+        elif e.kind == EventKind.FUNDING_CALL or e.kind == EventKind.RUN:
             row.funding_calls += 1
 
 
@@ -338,7 +338,7 @@ def record_kinds(w, clock):
         w.kind_panel[base + kind].kind = kind
     for lender in w.lenders:
         out = w.kind_panel[base + lender.kind]
-        out.alive += 0 if lender.status == FAILED else 1
+        out.alive += 0 if lender.status == LenderStatus.FAILED else 1
         out.cash += lender.cash
         out.loans += lender.book - lender.allowance
         out.lines += lender.lent_lines
@@ -346,14 +346,14 @@ def record_kinds(w, clock):
         out.debt += lender.deposits + lender.borrowed
     for op in w.operators:
         out = w.kind_panel[base + N_LENDER_KINDS + op.kind]
-        out.alive += 0 if op.status == GONE else 1
+        out.alive += 0 if op.status == OperatorStatus.DEFAULTED else 1
         out.cash += op.cash
         out.hardware += op.gpu_value
         out.coins += op.btc * clock.btc + op.eth * clock.eth + op.rig_value
         out.debt += op.debt
     for buyer in w.buyers:
         out = w.kind_panel[base + N_LENDER_KINDS + 2 + buyer.kind]
-        out.alive += 1 if buyer.kind != BACKSTOP or buyer.budget_cap > 0.0 else 0
+        out.alive += 1 if buyer.kind != BuyerKind.BACKSTOP or buyer.budget_cap > 0.0 else 0
         out.cash += buyer.budget
     for kind in range(N_LENDER_KINDS + 2 + N_BUYER_KINDS):
         out = w.kind_panel[base + kind]
@@ -367,7 +367,7 @@ def record_lenders(w, row):
     n = 0
     for lender in w.lenders:
         row.withdrawn += lender.left_month
-        if lender.kind == OUTSIDE or lender.status == FAILED:
+        if lender.kind == LenderKind.OUTSIDE or lender.status == LenderStatus.FAILED:
             continue
         row.deposits += lender.deposits
         row.debt_lines += lender.borrowed

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from agents.contracts import open_lot
-from agents.ledger import C_IMPOSED, E_SHOCK, S_IMPOSED, log_event
+from agents.ledger import Cause, EventKind, Fault, SaleReason, log_event
 from agents.rule import borrow, entry, rule
 from simulation.bids import value_chips
 from simulation.closing import close_month
@@ -55,7 +55,7 @@ def impose_block(w, clock):
     chip = w.chips[clock.imposed_chip]
     node = len(w.lenders) - 1
     event = log_event(
-        w.events, clock, E_SHOCK, C_IMPOSED, node, -1, clock.imposed_chip, clock.imposed_units,
+        w.events, clock, EventKind.SHOCK, Cause.IMPOSED, node, -1, clock.imposed_chip, clock.imposed_units,
         clock.imposed_units * chip.appraisal, -1,
     )  # fmt: skip
     k = open_lot(
@@ -64,7 +64,7 @@ def impose_block(w, clock):
     )  # fmt: skip
     if k >= 0:
         lot = w.lots[k]
-        lot.reason = S_IMPOSED
+        lot.reason = SaleReason.IMPOSED
         lot.cause = event
         lot.asked = clock.month
         lot.seized = clock.month
@@ -128,7 +128,7 @@ def advance(w, stop):
             if cascade_round(w, clock):
                 after = CASCADE
                 if clock.turn >= w.terms[0].run_max_turns:
-                    clock.fault = 12
+                    clock.fault = Fault.ENDLESS
             clock.turn += 1
         elif phase == CREDIT:
             order_month(w)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.contracts import LINE
-from agents.lenders import LENDER_KINDS, OUTSIDE
+from agents.lenders import LENDER_KINDS, LenderKind
 from agents.rule import entry
 from simulation.kept import kept
 from simulation.population import lender_kinds
@@ -171,7 +171,7 @@ def build_networks(scenario: Scenario, lenders: np.recarray, n_operators: int, n
 @kept
 def _by_kind(scenario: Scenario) -> tuple[tuple[float, ...], tuple[bool, ...]]:
     """Return of each kind of lender, outside investors last, its size (USD) and whether it is funded by warehouse lines."""
-    kinds = [getattr(scenario.lenders, kind) for kind in LENDER_KINDS[:OUTSIDE]]
+    kinds = [getattr(scenario.lenders, kind) for kind in LENDER_KINDS[:LenderKind.OUTSIDE]]
     return (*(k.capital for k in kinds), 1.0), (*(k.wholesale > 0 for k in kinds), False)
 
 

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import math
 
-from agents.contracts import EQUIPMENT, close_lot, open_loan, open_lot
-from agents.ledger import (
-    BUDGET_IN,
-    BUDGET_OUT,
-    C_NONE,
-    E_ORDER_CANCELLED,
-    LOAN_DRAW,
-    VENDOR_DELIVERY,
-    log_event,
-)
-from agents.lenders import FAILED, set_covenant
-from agents.operators import GONE, occupy, sell_coins
+from agents.contracts import LoanKind, close_lot, open_loan, open_lot
+from agents.ledger import Cause, EventKind, Flow, log_event
+from agents.lenders import LenderStatus, set_covenant
+from agents.operators import OperatorStatus, occupy, sell_coins
 from agents.rule import rule
 
 
@@ -79,7 +71,7 @@ def open_books(lenders, operators, clock):
         clock.open_cash_operators += op.cash
         op.drained *= 0.5
         op.arrears_turns = 0
-        if op.status != GONE:
+        if op.status != OperatorStatus.DEFAULTED:
             clock.debt_open += op.debt
 
 
@@ -92,10 +84,10 @@ def replenish_buyers(buyers, terms, book, clock):
         inflow = min(buyer.refill * buyer.budget_cap, buyer.budget_cap - buyer.budget)
         if inflow > 0.0:
             buyer.budget += inflow
-            book[BUDGET_IN] += inflow
+            book[Flow.BUDGET_IN] += inflow
         elif inflow < 0.0:
             # What sales of used chips brought beyond the budget goes back to the treasury.
-            book[BUDGET_OUT] += buyer.budget - buyer.budget_cap
+            book[Flow.BUDGET_OUT] += buyer.budget - buyer.budget_cap
             buyer.budget = buyer.budget_cap
         buyer.power = min(buyer.power_cap, buyer.power + terms.buyers_power_recovery * buyer.power_cap)
         buyer.liquid = min(buyer.liquid_cap, buyer.liquid + terms.buyers_power_recovery * buyer.liquid_cap)
@@ -165,7 +157,7 @@ def affordable_units(order, own, op, w, clock):
         occupy(op, w.chips[order.chip], units - order.units)
         if lost > 0.01 * order.units * order.cost:
             log_event(
-                w.events, clock, E_ORDER_CANCELLED, C_NONE, len(w.lenders) + order.operator, order.lender,
+                w.events, clock, EventKind.ORDER_CANCELLED, Cause.NONE, len(w.lenders) + order.operator, order.lender,
                 order.chip, order.units - units, lost, -1,
             )  # fmt: skip
     return units
@@ -178,10 +170,10 @@ def draw_loan(order, op, principal, cost, appraised, w, clock):
     lender.cash -= principal
     lender.book += principal
     op.debt += principal
-    w.book[LOAN_DRAW] += principal
+    w.book[Flow.LOAN_DRAW] += principal
     clock.new_credit += principal
     k = open_loan(
-        w.loans, clock, EQUIPMENT, order.lender, order.operator, principal, order.rate,
+        w.loans, clock, LoanKind.EQUIPMENT, order.lender, order.operator, principal, order.rate,
         principal / order.life, clock.month + loan_maturity(w.terms[0], order.life),
     )  # fmt: skip
     if k >= 0:
@@ -202,7 +194,7 @@ def deliver_order(order, w, clock):
     if order.lender >= 0:
         lender = w.lenders[order.lender]
         lender.committed = max(0.0, lender.committed - order.units * order.advance)
-        if lender.status != FAILED and order.units > 0.0:
+        if lender.status != LenderStatus.FAILED and order.units > 0.0:
             lent = min(order.advance, lender.cash / order.units)
     deposit = w.terms[0].credit_deposit * order.cost
     own = max(0.0, order.cost - deposit - lent)
@@ -212,7 +204,7 @@ def deliver_order(order, w, clock):
     if units <= 0.0:
         return
     op.cash = max(0.0, op.cash - own * units)
-    w.book[VENDOR_DELIVERY] += (own + lent) * units
+    w.book[Flow.VENDOR_DELIVERY] += (own + lent) * units
     chip.added += units
     chip.stock += units
     clock.delivered += units * chip.performance
@@ -238,7 +230,7 @@ def deliver_orders(w, clock):
     for k in range(clock.used_orders):
         order = w.orders[k]
         if order.operator >= 0 and order.due <= clock.month:
-            if w.operators[order.operator].status != GONE:
+            if w.operators[order.operator].status != OperatorStatus.DEFAULTED:
                 deliver_order(order, w, clock)
             order.operator = -1
             order.following = clock.free_order

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.buyers import BACKSTOP, BUYER, BUYER_KINDS, DEALER, SCRAP_MERCHANT
+from agents.buyers import BUYER, BUYER_KINDS, BuyerKind
 from agents.chips import CHIP
-from agents.lenders import LENDER, LENDER_KINDS, OUTSIDE
-from agents.operators import MINER, NEOCLOUD, OPERATOR
+from agents.lenders import LENDER, LENDER_KINDS, LenderKind
+from agents.operators import OPERATOR, OperatorKind
 from agents.schema import Table, copied, words
 from simulation.kept import kept
 from simulation.scenario import Miners, Neoclouds, Scenario
@@ -38,7 +38,7 @@ def _chips(scenario: Scenario) -> np.ndarray:
 
 def lender_kinds(scenario: Scenario) -> list[tuple[str, object]]:
     """Return (kind, traits) of every lender but the outside investors, in the order of the rows."""
-    kinds = [(kind, getattr(scenario.lenders, kind)) for kind in LENDER_KINDS[:OUTSIDE]]
+    kinds = [(kind, getattr(scenario.lenders, kind)) for kind in LENDER_KINDS[:LenderKind.OUTSIDE]]
     return [(kind, traits) for kind, traits in kinds for _ in range(traits.count)]
 
 
@@ -72,7 +72,7 @@ def _lenders(scenario: Scenario) -> _Template:
             own[name] = getattr(s, name)
     own["capital_ratio"] = np.minimum(1.0, 3.0 * own["capital_target"])
     outside = {
-        "kind": OUTSIDE, "life": 60.0, "mark_to_market": 1.0, "patience": 0.3, "capital_target": 1.0,
+        "kind": LenderKind.OUTSIDE, "life": 60.0, "mark_to_market": 1.0, "patience": 0.3, "capital_target": 1.0,
         "capital_ratio": 1.0, "max_ltv": 0.5, "advance_rate": 0.5,
     }  # fmt: skip
     for name, value in outside.items():
@@ -145,7 +145,7 @@ def _operators(kind: int, traits: Neoclouds | Miners, u: np.ndarray) -> np.ndarr
     # Until the fleet is laid out, used_power holds what the GPUs will draw.
     table["used_power"] = x["power"] * x["fleet_share"]
     table["dscr"] = 99.0
-    if kind == MINER:
+    if kind == OperatorKind.MINER:
         for name in _OF_MINERS:
             table[name] = x[name]
     return table
@@ -154,18 +154,18 @@ def _operators(kind: int, traits: Neoclouds | Miners, u: np.ndarray) -> np.ndarr
 def operator_table(scenario: Scenario, seed: int, replication: int) -> np.recarray:
     """Return neoclouds, then miners; ``used_power`` says how much power their GPUs will draw (see fleet)."""
     n, m = scenario.neoclouds, scenario.miners
-    clouds = _operators(NEOCLOUD, n, stream(seed, replication, "neoclouds").random((n.count, _DRAWS)))
+    clouds = _operators(OperatorKind.NEOCLOUD, n, stream(seed, replication, "neoclouds").random((n.count, _DRAWS)))
     clouds["overheads"] = n.overheads * clouds["site_power"]
     if n.count:
         # The largest tenth, by power.
         least = np.sort(clouds["site_power"])[math.ceil(0.9 * (n.count - 1))]
         clouds["contract_share"][clouds["site_power"] >= least] = n.flagship_share
-    miners = _operators(MINER, m, stream(seed, replication, "miners").random((m.count, _DRAWS)))
+    miners = _operators(OperatorKind.MINER, m, stream(seed, replication, "miners").random((m.count, _DRAWS)))
     miners["rig_value"] = miners["hashrate"] * m.rig_price
     if n.file:
-        clouds = _from_file(OPERATOR, clouds, n.file, "neoclouds.file", fixed={"kind": NEOCLOUD, "dscr": 99.0})
+        clouds = _from_file(OPERATOR, clouds, n.file, "neoclouds.file", fixed={"kind": OperatorKind.NEOCLOUD, "dscr": 99.0})
     if m.file:
-        miners = _from_file(OPERATOR, miners, m.file, "miners.file", fixed={"kind": MINER, "dscr": 99.0})
+        miners = _from_file(OPERATOR, miners, m.file, "miners.file", fixed={"kind": OperatorKind.MINER, "dscr": 99.0})
     both = np.concatenate([words(clouds), words(miners)])
     return both.reshape(-1).view(clouds.dtype).view(np.recarray)
 
@@ -177,14 +177,14 @@ _USE = ("hosting", "utilisation", "hurdle", "decline")
 @kept
 def _buyers(scenario: Scenario) -> _Template:
     s, marks = scenario.buyers, scenario.marks
-    rows = [(kind, getattr(s, kind)) for kind in BUYER_KINDS[:BACKSTOP]]
+    rows = [(kind, getattr(s, kind)) for kind in BUYER_KINDS[:BuyerKind.BACKSTOP]]
     rows = [(kind, traits) for kind, traits in rows for _ in range(traits.count)]
     table = BUYER.plain(len(rows) + 1)
     own, last = table[:-1], table[-1:]
     own["kind"] = [BUYER_KINDS.index(kind) for kind, _ in rows]
     own["lot_limit"] = [traits.lot_limit for _, traits in rows]
     own["refill"], own["conversion"], own["half_spread"] = s.refill, s.conversion, s.dealer_half_spread
-    last["kind"] = BACKSTOP
+    last["kind"] = BuyerKind.BACKSTOP
     last["budget"] = last["budget_cap"] = scenario.policy.backstop.capacity
     for name in ("power", "power_cap", "liquid", "liquid_cap"):
         last[name] = 1e12
@@ -217,7 +217,7 @@ def buyer_table(scenario: Scenario, seed: int, replication: int) -> np.recarray:
         given = read_header(s.file)
         for name, scale in (("budget_cap", s.budget_scale), ("power_cap", s.power_scale), ("liquid_cap", s.power_scale)):
             own[name] *= scale if name in given else 1.0
-    own["utilisation"][(own["kind"] == DEALER) | (own["kind"] == SCRAP_MERCHANT)] = 0.0
+    own["utilisation"][(own["kind"] == BuyerKind.DEALER) | (own["kind"] == BuyerKind.SCRAP)] = 0.0
     own["budget"], own["power"], own["liquid"] = own["budget_cap"], own["power_cap"], own["liquid_cap"]
     return buyers.view(np.recarray)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
-from agents.ledger import HOSTING, OVERHEAD, RENTAL, SCRAP_SALE
-from agents.operators import GONE, MINER, mine, occupy, sell_coins
+from agents.ledger import Flow
+from agents.operators import OperatorKind, OperatorStatus, mine, occupy, sell_coins
 from agents.rule import rule
 from simulation.auction import rank_down
 
@@ -47,7 +47,7 @@ def collect_supply(w, clock, threshold, size):
         chip = w.chips[lot.chip]
         if lot.owner < n_lo:
             op = w.operators[lot.owner - n_l]
-            if op.status == GONE:
+            if op.status == OperatorStatus.DEFAULTED:
                 continue
             utilisation = op.utilisation
             hosting = op.hosting
@@ -132,7 +132,7 @@ def earn_rent(w, clock):
     n_o = len(w.operators)
     for op in w.operators:
         op.revenue = 0.0
-        op.income = -op.overheads if op.status != GONE else 0.0
+        op.income = -op.overheads if op.status != OperatorStatus.DEFAULTED else 0.0
         op.gpu_value = 0.0
     for k in range(clock.used_lots):
         lot = w.lots[k]
@@ -141,7 +141,7 @@ def earn_rent(w, clock):
         op = w.operators[lot.owner - n_l]
         chip = w.chips[lot.chip]
         op.gpu_value += lot.units * chip.appraisal
-        if op.status == GONE or lot.online > clock.month:
+        if op.status == OperatorStatus.DEFAULTED or lot.online > clock.month:
             continue
         hours = terms.rental_hours * chip.performance * lot.units
         earned = hours * lot.contracted * lot.contract_price
@@ -152,17 +152,17 @@ def earn_rent(w, clock):
         op.revenue += earned
         op.income += earned * (1.0 - terms.rental_overhead) - running * lot.units * chip.power * op.hosting
     for op in w.operators:
-        if op.status == GONE:
+        if op.status == OperatorStatus.DEFAULTED:
             continue
         cost = op.revenue - op.income
         if cost > op.cash + op.revenue:
             sell_coins(op, clock, w.book, cost - op.cash - op.revenue)
         paid = min(cost, op.cash + op.revenue)
         op.cash += op.revenue - paid
-        w.book[RENTAL] += op.revenue
-        w.book[OVERHEAD] += terms.rental_overhead * op.revenue
-        w.book[HOSTING] += paid - terms.rental_overhead * op.revenue
-        if op.kind == MINER:
+        w.book[Flow.RENTAL] += op.revenue
+        w.book[Flow.OVERHEAD] += terms.rental_overhead * op.revenue
+        w.book[Flow.HOSTING] += paid - terms.rental_overhead * op.revenue
+        if op.kind == OperatorKind.MINER:
             mine(op, clock, terms, w.book)
 
 
@@ -193,7 +193,7 @@ def scrap_idle(w, clock):
             op = w.operators[lot.owner - n_l]
             occupy(op, chip, -units)
             op.cash += units * chip.scrap
-            w.book[SCRAP_SALE] += units * chip.scrap
+            w.book[Flow.SCRAP_SALE] += units * chip.scrap
 
 
 @rule

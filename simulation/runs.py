@@ -126,8 +126,8 @@ def raise_fault(world: World) -> None:
     clock = world.clock[0]
     what = ledger.FAULTS[clock.fault]
     where = f"month {clock.month}, phase {PHASES[clock.phase].name}, round {clock.turn}"
-    who = node_name(world, int(clock.fault_node)) if clock.fault in (8, 9, 10) else f"row {clock.fault_node}"
-    if clock.fault == 7:
+    who = node_name(world, int(clock.fault_node)) if clock.fault in (ledger.Fault.CLAIMS, ledger.Fault.NEGATIVE, ledger.Fault.BEYOND_MEANS) else f"row {clock.fault_node}"
+    if clock.fault == ledger.Fault.FLOWS:
         who = ledger.SECTORS[clock.fault_node]
     raise InvariantError(
         f"{what} ({where}; {who}; by {clock.fault_usd:,.2f}). This is a fault of the model, not of your input: "

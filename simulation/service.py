@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from agents.contracts import CONVERTIBLE, DEFAULTED, EQUIPMENT, FREE, MARGIN, close_loan
-from agents.ledger import C_CASH_FLOW, C_DSCR, C_LENDER_FAILURE, C_MATURITY, INTEREST, PRINCIPAL
-from agents.lenders import ACTIVE, FAILED, OUTSIDE
-from agents.operators import GONE, STRESSED, cover_ratio, mark_own, sell_coins
+from agents.contracts import LoanKind, LoanStatus, close_loan
+from agents.ledger import Cause, Flow, SaleReason
+from agents.lenders import LenderKind, LenderStatus
+from agents.operators import OperatorStatus, cover_ratio, mark_own, sell_coins
 from agents.rule import rule
 
 _CENT = 0.01
@@ -19,14 +19,14 @@ def rolled_part(loan, op, lender, terms, clock):
     failed or illiquid lender or from outside investors. Coin loans: at the opening LTV. Notes are refinanced
     in the open market outside bitcoin stress while debt is moderate.
     """
-    if loan.kind == EQUIPMENT:
-        if lender.status != ACTIVE or lender.kind == OUTSIDE:
+    if loan.kind == LoanKind.EQUIPMENT:
+        if lender.status != LenderStatus.ACTIVE or lender.kind == LenderKind.OUTSIDE:
             return 0.0
         cover = min(1.0, max(0.0, (op.dscr - 0.5) / (terms.credit_rollover_dscr - 0.5)))
         capital = min(1.0, max(0.0, lender.capital_ratio / lender.capital_minimum)) if lender.capital_minimum > 0.0 else 1.0
         return min(loan.principal, capital * cover * terms.credit_rollover_ltv * lender.advance_rate * loan.collateral)
-    if loan.kind == MARGIN:
-        return min(loan.principal, terms.notes_margin_ltv * loan.coins * clock.btc) if lender.status == ACTIVE else 0.0
+    if loan.kind == LoanKind.MARGIN:
+        return min(loan.principal, terms.notes_margin_ltv * loan.coins * clock.btc) if lender.status == LenderStatus.ACTIVE else 0.0
     if clock.stress_coin == 1 or op.debt > terms.notes_limit * mark_own(op, clock):
         return 0.0
     return loan.principal
@@ -43,7 +43,7 @@ def accrue(w, clock):
         op.balloon = 0.0
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.status == FREE or loan.status == DEFAULTED:
+        if loan.status == LoanStatus.FREE or loan.status == LoanStatus.DEFAULTED:
             continue
         op = w.operators[loan.borrower]
         lender = w.lenders[loan.lender]
@@ -58,7 +58,7 @@ def accrue(w, clock):
             loan.balloon = max(0.0, loan.principal - scheduled - kept)
             if kept > 0.0:
                 loan.maturity = clock.month + (
-                    terms.credit_maturity if loan.kind == EQUIPMENT else terms.notes_term if loan.kind == CONVERTIBLE else 12
+                    terms.credit_maturity if loan.kind == LoanKind.EQUIPMENT else terms.notes_term if loan.kind == LoanKind.CONVERTIBLE else 12
                 )
         loan.unpaid = scheduled + loan.balloon
         op.due += scheduled
@@ -77,8 +77,8 @@ def pay_loan(loan, usd, op, lender, book):
     op.cash = max(0.0, op.cash - usd)
     lender.book -= usd
     lender.cash += usd
-    book[INTEREST] += interest
-    book[PRINCIPAL] += usd - interest
+    book[Flow.INTEREST] += interest
+    book[Flow.PRINCIPAL] += usd - interest
 
 
 @rule
@@ -87,7 +87,7 @@ def pay_shares(w, clock):
     terms = w.terms[0]
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.status == FREE or loan.status == DEFAULTED or loan.unpaid <= _CENT:
+        if loan.status == LoanStatus.FREE or loan.status == LoanStatus.DEFAULTED or loan.unpaid <= _CENT:
             continue
         op = w.operators[loan.borrower]
         lender = w.lenders[loan.lender]
@@ -95,7 +95,7 @@ def pay_shares(w, clock):
             pay_loan(loan, op.pay_share * loan.unpaid, op, lender, w.book)
         if loan.unpaid > _CENT and op.refused < 2 and rolled_part(loan, op, lender, terms, clock) < loan.principal - _CENT:
             op.refusing = loan.lender
-            op.refused = 2 if lender.status == FAILED else 1
+            op.refused = 2 if lender.status == LenderStatus.FAILED else 1
 
 
 @rule
@@ -104,7 +104,7 @@ def close_paid(w, clock):
     freed = 0
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.status != FREE and loan.status != DEFAULTED and loan.principal < 1.0:
+        if loan.status != LoanStatus.FREE and loan.status != LoanStatus.DEFAULTED and loan.principal < 1.0:
             # The last cents are forgiven: the claim and the debt fall together.
             w.lenders[loan.lender].book -= loan.principal
             op = w.operators[loan.borrower]
@@ -115,7 +115,7 @@ def close_paid(w, clock):
     if freed > 0:
         for k in range(clock.used_lots):
             lot = w.lots[k]
-            if lot.loan >= 0 and w.loans[lot.loan].status == FREE:
+            if lot.loan >= 0 and w.loans[lot.loan].status == LoanStatus.FREE:
                 lot.loan = -1
 
 
@@ -126,7 +126,7 @@ def service_debt(w):
     terms = w.terms[0]
     accrue(w, clock)
     for op in w.operators:
-        if op.status == GONE:
+        if op.status == OperatorStatus.DEFAULTED:
             continue
         cover_ratio(op)
         op.income_2 = op.income_1
@@ -139,14 +139,14 @@ def service_debt(w):
         op.arrears = due * (1.0 - op.pay_share)
         if op.arrears < 1.0:
             op.arrears = 0.0
-        elif op.status != GONE:
-            op.status = STRESSED
+        elif op.status != OperatorStatus.DEFAULTED:
+            op.status = OperatorStatus.STRESSED
     pay_shares(w, clock)
     close_paid(w, clock)
     for op in w.operators:
         thin = op.thin_months >= terms.credit_dscr_months and op.debt > 1.0
-        if op.status != GONE and thin and op.cash + op.btc * clock.btc < terms.credit_dscr_cash * op.due and op.failing == 0:
-            op.failing = 1 + C_DSCR
+        if op.status != OperatorStatus.DEFAULTED and thin and op.cash + op.btc * clock.btc < terms.credit_dscr_cash * op.due and op.failing == 0:
+            op.failing = 1 + Cause.DSCR
             op.failing_event = op.drain_event if op.drained > 0.25 * op.due else -1
 
 
@@ -160,7 +160,7 @@ def post_lots(w, node, op, clock):
         lot = w.lots[k]
         if lot.loan < 0 and lot.offered == 0.0 and lot.units > 0.0:
             lot.offered = lot.units
-            lot.reason = 3
+            lot.reason = SaleReason.ARREARS
             lot.asked = clock.month
             lot.cause = op.last_event
             lot.reserve = terms.credit_sale_reserve * w.value[node - len(w.lenders), lot.chip]
@@ -180,7 +180,7 @@ def work_out_arrears(w, clock):
     open_cases = 0
     for op in w.operators:
         op.pay_share = 0.0
-        if op.arrears > 0.0 and op.status != GONE and op.failing == 0:
+        if op.arrears > 0.0 and op.status != OperatorStatus.DEFAULTED and op.failing == 0:
             op.pay_share = min(1.0, op.cash / op.arrears)
             op.refused = 0
             open_cases += 1
@@ -190,7 +190,7 @@ def work_out_arrears(w, clock):
     waiting = 0
     for o in range(len(w.operators)):
         op = w.operators[o]
-        if op.arrears <= 0.0 or op.status == GONE or op.failing > 0:
+        if op.arrears <= 0.0 or op.status == OperatorStatus.DEFAULTED or op.failing > 0:
             continue
         op.arrears *= 1.0 - op.pay_share
         if op.arrears < 1.0:
@@ -207,10 +207,10 @@ def work_out_arrears(w, clock):
             op.arrears = 0.0
         else:
             lender = w.lenders[op.refusing]
-            cause = C_MATURITY if op.balloon > op.due else C_CASH_FLOW
+            cause = Cause.MATURITY if op.balloon > op.due else Cause.CASH_FLOW
             op.failing_event = op.drain_event if op.drained > 0.25 * op.arrears else -1
-            if op.refused == 2 or (op.balloon > op.due and lender.status != ACTIVE):
-                cause = C_LENDER_FAILURE
+            if op.refused == 2 or (op.balloon > op.due and lender.status != LenderStatus.ACTIVE):
+                cause = Cause.LENDER_FAILURE
                 op.failing_event = lender.last_event
             op.failing = 1 + cause
             waiting += 1

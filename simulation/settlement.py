@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-from agents.buyers import BACKSTOP, DEALER, SCRAP_MERCHANT
+from agents.buyers import BuyerKind
 from agents.contracts import close_lot, receive_units
-from agents.ledger import (
-    FINDER_FEE_BUYER,
-    FINDER_FEE_OPERATOR,
-    INSURANCE_CLAIM,
-    MARKET_TO_BUYER,
-    MARKET_TO_LENDER,
-    MARKET_TO_OPERATOR,
-    PEER_FROM_BUYER,
-    PEER_FROM_LENDER,
-    PEER_FROM_OPERATOR,
-    S_CHURN,
-    S_DEALER,
-    S_MARGIN_CALL,
-    SURPLUS,
-    USED_BETWEEN_BUYERS,
-    USED_FROM_LENDER,
-    USED_FROM_OPERATOR,
-)
+from agents.ledger import Fault, Flow, SaleReason
 from agents.operators import occupy
 from agents.rule import rule
 from simulation.auction import (
@@ -41,11 +24,11 @@ def log_trade(w, clock, lot, buyer, units, price, hops):
     chip = w.chips[lot.chip]
     chip.traded_units += units
     chip.traded_usd += units * price
-    if lot.reason != S_CHURN and lot.reason != S_DEALER:
+    if lot.reason != SaleReason.CHURN and lot.reason != SaleReason.DEALER:
         chip.forced_units += units
     k = clock.trades
     if k >= len(w.trades):
-        clock.fault = 2
+        clock.fault = Fault.TRADES_FULL
         return
     t = w.trades[k]
     t.month = clock.month
@@ -68,11 +51,11 @@ def book_sale(w, seller, buyer, usd):
     n_lo = n_l + len(w.operators)
     side = 0 if seller < n_l else (1 if seller < n_lo else 2)
     if buyer < 0:
-        item = MARKET_TO_LENDER if side == 0 else (MARKET_TO_OPERATOR if side == 1 else MARKET_TO_BUYER)
+        item = Flow.MARKET_TO_LENDER if side == 0 else (Flow.MARKET_TO_OPERATOR if side == 1 else Flow.MARKET_TO_BUYER)
     elif buyer < n_lo:
-        item = PEER_FROM_LENDER if side == 0 else (PEER_FROM_OPERATOR if side == 1 else PEER_FROM_BUYER)
+        item = Flow.PEER_FROM_LENDER if side == 0 else (Flow.PEER_FROM_OPERATOR if side == 1 else Flow.PEER_FROM_BUYER)
     else:
-        item = USED_FROM_LENDER if side == 0 else (USED_FROM_OPERATOR if side == 1 else USED_BETWEEN_BUYERS)
+        item = Flow.USED_FROM_LENDER if side == 0 else (Flow.USED_FROM_OPERATOR if side == 1 else Flow.USED_BETWEEN_BUYERS)
     w.book[item] += usd
 
 
@@ -100,11 +83,11 @@ def pay_seller(w, clock, lot, usd):
             if usd > taken:
                 lender.cash -= usd - taken
                 op.cash += usd - taken
-                w.book[SURPLUS] += usd - taken
+                w.book[Flow.SURPLUS] += usd - taken
     elif lot.owner < n_lo:
         op = w.operators[lot.owner - n_l]
         op.cash += usd
-        if lot.loan >= 0 and lot.reason == S_MARGIN_CALL:
+        if lot.loan >= 0 and lot.reason == SaleReason.MARGIN_CALL:
             loan = w.loans[lot.loan]
             pay_loan(loan, min(usd, loan.principal), op, w.lenders[loan.lender], w.book)
     else:
@@ -129,7 +112,7 @@ def claim_insurance(w, clock, lot, lender, units, price):
     loan.recovered += usd
     w.operators[loan.borrower].debt -= usd
     clock.recoveries += usd
-    w.book[INSURANCE_CLAIM] += usd
+    w.book[Flow.INSURANCE_CLAIM] += usd
 
 
 @rule
@@ -139,12 +122,12 @@ def charge_buyer(w, node, usd, fee):
     if node < n_lo:
         op = w.operators[node - len(w.lenders)]
         op.cash = max(0.0, op.cash - usd - fee)
-        w.book[FINDER_FEE_OPERATOR] += fee
+        w.book[Flow.FINDER_FEE_OPERATOR] += fee
     else:
         buyer = w.buyers[node - n_lo]
         buyer.budget = max(0.0, buyer.budget - usd - fee)
         buyer.spent += usd
-        w.book[FINDER_FEE_BUYER] += fee
+        w.book[Flow.FINDER_FEE_BUYER] += fee
 
 
 @rule
@@ -160,14 +143,14 @@ def give_units(w, clock, lot, node, units, price):
     else:
         buyer = w.buyers[node - n_lo]
         buyer.bought += units
-        if buyer.kind == SCRAP_MERCHANT:
+        if buyer.kind == BuyerKind.SCRAP:
             chip.scrapped += units
             chip.stock -= units
             return
-        if buyer.kind == DEALER:
+        if buyer.kind == BuyerKind.DEALER:
             online = clock.month
             buyer.inventory += units * chip.appraisal
-        elif buyer.kind != BACKSTOP:
+        elif buyer.kind != BuyerKind.BACKSTOP:
             buyer.power = max(0.0, buyer.power - units * chip.power)
             if chip.liquid == 1:
                 buyer.liquid = max(0.0, buyer.liquid - units * chip.power)

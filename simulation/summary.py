@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.contracts import DEFAULTED
+from agents.contracts import LoanStatus
 from agents.ledger import CAUSES
 from simulation.genealogy import cascades, tally
 from simulation.world import World
@@ -77,7 +77,7 @@ SUMMARY = (
 def open_claims(world: World) -> tuple[float, float]:
     """Return (claims, expected loss) of defaulted loans that are not settled at the horizon (USD)."""
     loans = world.loans.view(np.ndarray)[: world.clock["used_loans"][0]]
-    open_ = loans["status"] == DEFAULTED
+    open_ = loans["status"] == LoanStatus.DEFAULTED
     claims = loans["principal"][open_]
     short = np.maximum(0.0, claims - loans["collateral"][open_])
     return float(claims.sum()), float(short.sum())

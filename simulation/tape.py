@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 from agents.rule import rule
 from agents.schema import Table, code, f, i
 
-AUCTION, BID, NOT_SOUND, NO_POWER, NO_MONEY, NO_VALUE, ASK = range(7)
+
+class TapeRow(IntEnum):
+    """What a row of the tape is: an auction, an order, or why a contact made no bid."""
+
+    AUCTION = 0
+    BID = 1
+    NOT_SOUND = 2
+    NO_POWER = 3
+    NO_MONEY = 4
+    NO_VALUE = 5
+    ASK = 6
 
 TAPE = Table(
     "tape",
     "Auctions of the last step: a row an auction, followed by its orders and by the contacts that could not bid (kept "
     "only for the page).",
     (
-        code(
-            "kind", "what the row is: an auction, an order, or why a contact did not bid", "auction", "bid",
-            "not_sound", "no_power", "no_money", "no_value", "ask",
-        ),
+        code("kind", "what the row is: an auction, an order, or why a contact did not bid", TapeRow),
         i("node", "node", "who sells, bids or asks; -1 all sellers of an exchange"),
         i("chip", "chip", "generation"),
         i("turn", "round", "round of the cascade within the month"),

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.contracts import FREE
+from agents.contracts import LoanStatus
 from agents.ledger import ITEM_PAYEE, ITEM_PAYER
 from simulation import ComputeCreditModel, load_scenario, run
 from simulation.build import build_world
@@ -77,7 +77,7 @@ def test_identities_hold_in_random_scenarios(change, seed, months):
             assert world.lots.owner[row] == node
             listed, row = listed + 1, world.lots.following[row]
     assert listed == len(lots)
-    loans = world.loans[world.loans.status != FREE]
+    loans = world.loans[world.loans.status != LoanStatus.FREE]
     assert np.bincount(loans.lender, loans.principal, len(world.lenders)) == pytest.approx(world.lenders.book, rel=1e-9, abs=1.0)
     assert np.bincount(loans.borrower, loans.principal, len(world.operators)) == pytest.approx(world.operators.debt, rel=1e-9, abs=1.0)
     drawn = np.bincount(world.lines.debtor, world.lines.drawn, len(world.lenders)) if len(world.lines) else 0.0

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.contracts import EQUIPMENT, FREE
+from agents.contracts import LoanKind, LoanStatus
 from agents.ledger import ITEMS
 from simulation import load_scenario, run
 from simulation.config import set_path
@@ -89,7 +89,7 @@ def test_disclosure_cuts_advance_rates_when_the_market_is_thin(plain):
 
 def test_matched_loans_have_no_balloon():
     world = play(set_path(STRESSED, {"policy.matched_amortisation": True, "run.months": 12}), SEED)
-    loans = world.loans[(world.loans.status != FREE) & (world.loans.kind == EQUIPMENT) & (world.loans.opened > 0)]
+    loans = world.loans[(world.loans.status != LoanStatus.FREE) & (world.loans.kind == LoanKind.EQUIPMENT) & (world.loans.opened > 0)]
     assert len(loans)
     left = loans.principal / loans.amortisation
     assert (loans.maturity - world.clock[0].month + 1 >= left - 1.0).all()

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.contracts import CALLED
-from agents.ledger import E_DEFAULT, E_LENDER_FAILURE
-from agents.operators import GONE
+from agents.contracts import LoanStatus
+from agents.ledger import EventKind
+from agents.operators import OperatorStatus
 from simulation import load_scenario, run
 from simulation.browser import choices, panels, series
 from simulation.browser.desk import Desk, Options
@@ -87,11 +87,11 @@ def test_steps_go_where_they_say():
     session.to_default()
     first, last = session.fresh_events
     kinds = session.world.events.kind[first:last]
-    assert np.isin(kinds, (E_DEFAULT, E_LENDER_FAILURE)).any()
-    assert not np.isin(session.world.events.kind[:first], (E_DEFAULT, E_LENDER_FAILURE)).any()
+    assert np.isin(kinds, (EventKind.DEFAULT, EventKind.LENDER_FAILURE)).any()
+    assert not np.isin(session.world.events.kind[:first], (EventKind.DEFAULT, EventKind.LENDER_FAILURE)).any()
     session.to_cascade()
     fallen = session.world.events[slice(*session.fresh_events)]
-    assert (fallen.parent[np.isin(fallen.kind, (E_DEFAULT, E_LENDER_FAILURE))] >= 0).any()
+    assert (fallen.parent[np.isin(fallen.kind, (EventKind.DEFAULT, EventKind.LENDER_FAILURE))] >= 0).any()
 
 
 def test_a_block_sold_by_hand_meets_buyers_and_can_be_taken_back():
@@ -130,7 +130,7 @@ def test_an_agent_can_be_made_to_fail_and_the_chain_leads_back():
     session.step_month()
     largest = len(session.world.lenders) + int(session.world.operators.debt.argmax())
     session.fail(largest)
-    assert session.world.operators.status[largest - len(session.world.lenders)] == GONE
+    assert session.world.operators.status[largest - len(session.world.lenders)] == OperatorStatus.DEFAULTED
     told = why(session.world, largest, session.chips, session.names, "2024-01")
     assert "made to fail by hand" in told[0]
     assert told[-1].startswith("It began in")
@@ -143,7 +143,7 @@ def test_an_agent_can_be_made_to_fail_and_the_chain_leads_back():
 def test_a_fall_ends_its_chain_at_a_root():
     session = Session(STRESSED, 3)
     session.to_end()
-    fallen = len(session.world.lenders) + np.flatnonzero(session.world.operators.status == GONE)
+    fallen = len(session.world.lenders) + np.flatnonzero(session.world.operators.status == OperatorStatus.DEFAULTED)
     assert len(fallen) > 3
     for node in fallen.tolist():
         rows = chain(session.world, node)
@@ -169,11 +169,11 @@ def test_the_twin_is_the_run_with_something_changed():
 def test_sentences_carry_the_numbers_of_the_tables():
     session = Session(STRESSED, 3)
     session.to_default()
-    e = next(e for e in session.world.events[slice(*session.fresh_events)] if e.kind == E_DEFAULT)
+    e = next(e for e in session.world.events[slice(*session.fresh_events)] if e.kind == EventKind.DEFAULT)
     said = [entry.text for tick, entry in session.log if tick == session.tick]
     start = f"{session.names[int(e.node)]} defaults on "
     amount = f"${e.usd / 1e6:,.1f}m" if e.usd < 999.5e6 else f"${e.usd / 1e9:,.2f}bn"
-    assert any(text.startswith(start + amount) for text in said) or sum(k == E_DEFAULT for k in session.world.events.kind) > 5
+    assert any(text.startswith(start + amount) for text in said) or sum(k == EventKind.DEFAULT for k in session.world.events.kind) > 5
 
 
 def test_every_step_is_told_in_few_sentences_that_json_can_carry():
@@ -210,9 +210,9 @@ def test_states_agree_with_the_tables():
     session.to_cascade()
     world, n_l = session.world, len(session.world.lenders)
     state = node_state(world)[n_l : n_l + len(world.operators)]
-    assert (state[world.operators.status == GONE] == 2).all()
-    called = world.loans[world.loans.status == CALLED].borrower
-    assert (state[called[world.operators.status[called] != GONE]] == 1).all()
+    assert (state[world.operators.status == OperatorStatus.DEFAULTED] == 2).all()
+    called = world.loans[world.loans.status == LoanStatus.CALLED].borrower
+    assert (state[called[world.operators.status[called] != OperatorStatus.DEFAULTED]] == 1).all()
 
 
 def test_series_are_the_panels():
@@ -228,7 +228,7 @@ def test_series_are_the_panels():
     assert (shaded == stressed).all()
     bins = series.dscr_bins(session.world)
     operators = session.world.operators
-    assert sum(b["value"] for b in bins if b["bad"]) == ((operators.dscr < 1) & (operators.debt > 1) & (operators.status != GONE)).sum()
+    assert sum(b["value"] for b in bins if b["bad"]) == ((operators.dscr < 1) & (operators.debt > 1) & (operators.status != OperatorStatus.DEFAULTED)).sum()
 
 
 def test_a_large_market_is_drawn_in_groups():

@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.validation.cases import Case
 from simulation.equilibrium import Equilibrium, Market, all_prices, equilibrium
-from simulation.impact import EXPONENTIAL, SQUARE_ROOT, price_left
+from simulation.impact import ImpactForm, price_left
 
 # The rule itself, called from Python.
 _left = getattr(price_left, "py_func", price_left)
@@ -17,7 +17,7 @@ _left = getattr(price_left, "py_func", price_left)
 
 def _exponential(impact: np.ndarray) -> Any:
     """Return inverse demand p_k = exp(-sum_l A_kl q_l) of M assets."""
-    return lambda q: np.array([_left(EXPONENTIAL, 1.0, float(x)) for x in impact @ q])
+    return lambda q: np.array([_left(ImpactForm.EXPONENTIAL, 1.0, float(x)) for x in impact @ q])
 
 
 def _system(x: dict) -> Market:
@@ -109,7 +109,7 @@ def leverage_cap(case: Case) -> dict[str, Any]:
 
     def solve(sigma: np.ndarray, volume: np.ndarray, greatest: bool) -> Equilibrium:
         def demand(q: np.ndarray) -> np.ndarray:
-            return np.array([_left(SQUARE_ROOT, float(x["kappa"] * s), float(u / v)) for s, u, v in zip(sigma, q, volume, strict=True)])
+            return np.array([_left(ImpactForm.SQUARE_ROOT, float(x["kappa"] * s), float(u / v)) for s, u, v in zip(sigma, q, volume, strict=True)])
 
         debts = bonds.sum(1) + loans - equity
         market = Market(bonds, np.zeros(len(loans)), debts, np.zeros((len(loans),) * 2), demand, "capital_ratio", 1 / x["leverage_cap"], loans)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.contracts import EQUIPMENT
+from agents.contracts import LoanKind
 from simulation.build import build_world
 from simulation.equilibrium import world_equilibrium
 from simulation.month import CASCADE, MONTH, STEP, advance
@@ -48,7 +48,7 @@ def _pair(world: World, chip: int) -> Pair:
         advance(world, STEP)
     raise_fault(world)
     top, low = world_equilibrium(world), world_equilibrium(world, greatest=False)
-    debt = max(1.0, float(world.loans["principal"][world.loans["kind"] == EQUIPMENT].sum()))
+    debt = max(1.0, float(world.loans["principal"][world.loans["kind"] == LoanKind.EQUIPMENT].sum()))
     price = float(min(world.chips[chip].appraisal, world.chips[chip].fundamental))
     return Pair(price, float(top.prices[chip]), float(low.prices[chip]), top.uncovered / debt, low.uncovered / debt)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from agents.buyers import BUYER_KINDS
-from agents.contracts import DEFAULTED, FREE
+from agents.contracts import LoanStatus
 from agents.lenders import LENDER_KINDS
 from simulation.browser.portrait import node_state
 from simulation.world import World
@@ -71,7 +71,7 @@ class Graph:
         for o in range(self.n_o):
             known = world.bank[world.bank_ptr[o] : world.bank_ptr[o + 1]]
             loans = world.loans[: int(world.clock[0].used_loans)]
-            own = loans.lender[(loans.status != FREE) & (loans.borrower == o)]
+            own = loans.lender[(loans.status != LoanStatus.FREE) & (loans.borrower == o)]
             known = np.concatenate([known, np.repeat(own, 3)]) if self.n_o < 1000 else known
             angle[o] = np.arctan2(np.sin(turn[known]).sum(), np.cos(turn[known]).sum()) if len(known) else 0.0
         return angle
@@ -132,12 +132,12 @@ class Graph:
     def edges(self, world: World) -> list[Row]:
         """Return [place of the creditor, place of the debtor, width (px), 0 loan | 1 defaulted loan | 2 warehouse line]."""
         loans = world.loans[: int(world.clock[0].used_loans)]
-        loans = loans[(loans.status != FREE) & (loans.principal > 0.0)]
+        loans = loans[(loans.status != LoanStatus.FREE) & (loans.principal > 0.0)]
         lines = world.lines[world.lines.drawn > 0.0]
         a = np.concatenate([self.place[loans.lender], self.place[lines.creditor]])
         b = np.concatenate([self.place[self.n_l + loans.borrower], self.place[lines.debtor]])
         usd = np.concatenate([loans.principal, lines.drawn])
-        form = np.concatenate([(loans.status == DEFAULTED).astype(np.int64), np.full(len(lines), 2)])
+        form = np.concatenate([(loans.status == LoanStatus.DEFAULTED).astype(np.int64), np.full(len(lines), 2)])
         if len(a) == 0:
             return []
         key, where = np.unique((a * len(self.members) + b) * 3 + form, return_inverse=True)

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agents.ledger import CAUSES, EVENT_KINDS
-from agents.operators import GONE
+from agents.operators import OperatorStatus
 from simulation.browser.words import count, listed, many, share, signed, usd
 from simulation.month import CASCADE, CREDIT, FUND, OPEN, RECORD, RENT, SERVICE, VALUE
-from simulation.tape import ASK, AUCTION, BID, NO_MONEY, NO_POWER, NO_VALUE, NOT_SOUND
+from simulation.tape import TapeRow
 from simulation.world import World
 
 Names = dict[int, str]
@@ -114,7 +114,7 @@ class Teller:
 
     def auctions(self, tape: np.recarray, trades: np.recarray) -> None:
         """One sentence a forced auction (the largest four), one on the rest, one on voluntary trade."""
-        heads = np.flatnonzero(tape.kind == AUCTION)
+        heads = np.flatnonzero(tape.kind == TapeRow.AUCTION)
         ends = np.append(heads[1:], len(tape))[: len(heads)]
         forced = [(int(a), int(b)) for a, b in zip(heads, ends, strict=True) if tape.forced[a]]
         forced.sort(key=lambda span: -float(tape.units[span[0]] * tape.appraisal[span[0]]))
@@ -203,7 +203,7 @@ class Teller:
 
 def gap(orders: np.recarray) -> str:
     """Return how far the best bid is from the least reserve, if there was a bid."""
-    bids, asks = orders.price[orders.kind == BID], orders.price[orders.kind == ASK]
+    bids, asks = orders.price[orders.kind == TapeRow.BID], orders.price[orders.kind == TapeRow.ASK]
     if len(bids) == 0 or len(asks) == 0:
         return ""
     return f", the best bid of {usd(bids.max())} is below the least reserve of {usd(asks.min())}"
@@ -211,7 +211,7 @@ def gap(orders: np.recarray) -> str:
 
 def who_bids(orders: np.recarray) -> str:
     """Return "4 bid, 6 had no free power, 3 no money"."""
-    words = ((BID, "bid"), (NO_POWER, "had no free power"), (NO_MONEY, "had no money"), (NOT_SOUND, "not sound enough"), (NO_VALUE, "saw no value"))
+    words = ((TapeRow.BID, "bid"), (TapeRow.NO_POWER, "had no free power"), (TapeRow.NO_MONEY, "had no money"), (TapeRow.NOT_SOUND, "not sound enough"), (TapeRow.NO_VALUE, "saw no value"))
     counts = [(int((orders.kind == kind).sum()), word) for kind, word in words]
     return ", ".join(f"{n or 'none'} {word}" for n, word in counts if n or word == "bid")
 
@@ -265,7 +265,7 @@ def _value(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple
 
 
 def _service(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
-    operators = world.operators[world.operators.status != GONE]
+    operators = world.operators[world.operators.status != OperatorStatus.DEFAULTED]
     due, missing = float((operators.due + operators.balloon).sum()), operators.arrears[operators.arrears > 0.0]
     if due < 1.0:
         return [("No debt service falls due.", "info")]

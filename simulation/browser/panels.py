@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import solara
 
-from agents.operators import GONE
+from agents.operators import OperatorStatus
 from simulation.browser import choices, series
 from simulation.browser.charts import Auction, Bars, Lines, Note
 from simulation.browser.graph import Graph
@@ -32,10 +32,10 @@ def tiles(session: Session, chip: str) -> list[dict[str, Any]]:
     clock, row = world.clock[0], world.panel[max(0, session.month - 1)]
     price, worth = float(world.chips.price[g]), float(world.chips.fundamental[g])
     closed = session.month > 0
-    fallen = int((world.operators.status == GONE).sum())
+    fallen = int((world.operators.status == OperatorStatus.DEFAULTED).sum())
     failed = int((world.lenders.status == 2).sum())
     debt = float(world.operators.debt.sum())
-    thin = world.operators[(world.operators.status != GONE) & (world.operators.debt > 1.0)]
+    thin = world.operators[(world.operators.status != OperatorStatus.DEFAULTED) & (world.operators.debt > 1.0)]
     below = float(thin.debt[thin.dscr < 1.0].sum() / thin.debt.sum()) if len(thin) else 0.0
 
     def tile(label: str, value: str, note: str, help: str, bad: bool = False) -> dict[str, Any]:

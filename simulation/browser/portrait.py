@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from agents.buyers import BUYER_KINDS
-from agents.contracts import CALLED, DEFAULTED, EQUIPMENT, FREE, LOAN
-from agents.lenders import FAILED, ILLIQUID, LENDER_KINDS
-from agents.operators import GONE, MINER, STRESSED
+from agents.contracts import LOAN, LoanKind, LoanStatus
+from agents.lenders import LENDER_KINDS, LenderStatus
+from agents.operators import OperatorKind, OperatorStatus
 from simulation.browser.words import count, many, ratio, share, usd
 from simulation.world import World
 
@@ -23,7 +23,7 @@ _LOAN_STATES = ("", "performing", "margin called", "defaulted")
 def live_loans(world: World) -> np.recarray:
     """Return the rows of loans that exist."""
     loans = world.loans[: int(world.clock[0].used_loans)]
-    return loans[loans.status != FREE]
+    return loans[loans.status != LoanStatus.FREE]
 
 
 def node_state(world: World) -> np.ndarray:
@@ -31,15 +31,15 @@ def node_state(world: World) -> np.ndarray:
     n_l, n_o = len(world.lenders), len(world.operators)
     lenders, operators, buyers = world.lenders, world.operators, world.buyers
     state = np.zeros(n_l + n_o + len(buyers), np.int8)
-    thin = (lenders.status == ILLIQUID) | (lenders.capital_ratio < lenders.capital_minimum)
+    thin = (lenders.status == LenderStatus.ILLIQUID) | (lenders.capital_ratio < lenders.capital_minimum)
     state[:n_l][thin] = BREACH
-    state[:n_l][lenders.status == FAILED] = FALLEN
+    state[:n_l][lenders.status == LenderStatus.FAILED] = FALLEN
     state[n_l - 1] = HEALTHY
     own = state[n_l : n_l + n_o]
     loans = live_loans(world)
-    own[loans.borrower[loans.status == CALLED]] = BREACH
-    own[(operators.status == STRESSED) | (operators.arrears > 0.0) | (operators.failing > 0)] = BREACH
-    own[operators.status == GONE] = FALLEN
+    own[loans.borrower[loans.status == LoanStatus.CALLED]] = BREACH
+    own[(operators.status == OperatorStatus.STRESSED) | (operators.arrears > 0.0) | (operators.failing > 0)] = BREACH
+    own[operators.status == OperatorStatus.DEFAULTED] = FALLEN
     state[n_l + n_o :][(buyers.budget < 0.1 * buyers.budget_cap) & (buyers.budget_cap > 0.0)] = POOR
     return state
 
@@ -121,14 +121,14 @@ def _plain_row(name: str, principal: float) -> dict[str, Any]:
 def _loan(loan: Any, other: int, world: World, names: Names) -> dict[str, Any]:
     row = _plain_row(names[other], float(loan.principal)) | {"node": other}
     row["state"] = _LOAN_STATES[loan.status]
-    if loan.kind != EQUIPMENT:
+    if loan.kind != LoanKind.EQUIPMENT:
         row["state"] = f"{_LOAN_KINDS[loan.kind]}, {row['state']}"
-    elif loan.status != DEFAULTED:
+    elif loan.status != LoanStatus.DEFAULTED:
         ltv = loan.principal / max(1.0, loan.collateral)
         row |= {"ltv": share(ltv), "covenant": share(loan.covenant_ltv), "headroom": f"{100 * (loan.covenant_ltv - ltv):.0f} pts".replace("-", "−")}
-    if loan.status != DEFAULTED:
+    if loan.status != LoanStatus.DEFAULTED:
         row["due"] = many(max(0, int(loan.maturity) - int(world.clock[0].month)), "month")
-    row["bad"] = bool(loan.status in (CALLED, DEFAULTED))
+    row["bad"] = bool(loan.status in (LoanStatus.CALLED, LoanStatus.DEFAULTED))
     return row
 
 
@@ -140,7 +140,7 @@ def _operator(world: World, node: int, names: Names) -> dict[str, Any]:
     state = ("healthy", "stressed", "defaulted")[op.status]
     loans = live_loans(world)
     loans = loans[loans.borrower == node - len(world.lenders)]
-    if op.status != GONE and (loans.status == CALLED).any():
+    if op.status != OperatorStatus.DEFAULTED and (loans.status == LoanStatus.CALLED).any():
         state = "in breach"
     balance = [
         ("cash", op.cash), ("GPUs at the appraisal", op.gpu_value), ("bitcoin", op.btc * clock.btc), ("ether", op.eth * clock.eth),
@@ -160,11 +160,11 @@ def _operator(world: World, node: int, names: Names) -> dict[str, Any]:
     ]
     if op.arrears > 0.0:
         facts.insert(0, ("in arrears with", usd(op.arrears)))
-    if op.kind == MINER:
+    if op.kind == OperatorKind.MINER:
         facts.append(("mining income a month", usd(op.mining_income)))
     order = np.argsort(-loans.principal, kind="stable")[:_MOST_ROWS]
     return {
-        "kind": "miner" if op.kind == MINER else "neocloud", "state": state, "balance": _used(balance), "facts": facts,
+        "kind": "miner" if op.kind == OperatorKind.MINER else "neocloud", "state": state, "balance": _used(balance), "facts": facts,
         "loans_title": "Loans", "loans": [_loan(loans[k], int(loans.lender[k]), world, names) for k in order],
     }  # fmt: skip
 

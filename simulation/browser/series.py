@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from agents.contracts import CALLED, EQUIPMENT, PERFORMING
-from agents.operators import GONE
+from agents.contracts import LoanKind, LoanStatus
+from agents.operators import OperatorStatus
 from simulation.browser.portrait import live_loans
 from simulation.browser.words import count, share, usd
-from simulation.tape import ASK, AUCTION, BID, NO_MONEY, NO_POWER, NO_VALUE, NOT_SOUND
+from simulation.tape import TapeRow
 from simulation.world import World
 
 Series = dict[str, Any]
@@ -99,7 +99,7 @@ _HEADROOM = (-np.inf, -0.2, -0.1, 0.0, 0.05, 0.1, 0.2, 0.3, np.inf)
 
 def dscr_bins(world: World) -> list[dict[str, Any]]:
     """Return how many indebted operators have a DSCR between which bounds; a line at one stands at bin 3."""
-    operators = world.operators[(world.operators.status != GONE) & (world.operators.debt > 1.0)]
+    operators = world.operators[(world.operators.status != OperatorStatus.DEFAULTED) & (world.operators.debt > 1.0)]
     if len(operators) == 0:
         return []
     found, _ = np.histogram(np.nan_to_num(operators.dscr), _DSCR)
@@ -110,7 +110,7 @@ def dscr_bins(world: World) -> list[dict[str, Any]]:
 def headroom_bins(world: World) -> list[dict[str, Any]]:
     """Return secured debt (USD) by points between its LTV and its covenant; a line at zero stands at bin 3."""
     loans = live_loans(world)
-    loans = loans[(loans.kind == EQUIPMENT) & ((loans.status == PERFORMING) | (loans.status == CALLED)) & (loans.principal > 1.0)]
+    loans = loans[(loans.kind == LoanKind.EQUIPMENT) & ((loans.status == LoanStatus.PERFORMING) | (loans.status == LoanStatus.CALLED)) & (loans.principal > 1.0)]
     if len(loans) == 0:
         return []
     room = loans.covenant_ltv - loans.principal / np.maximum(1.0, loans.collateral)
@@ -127,7 +127,7 @@ def _brief(x: float) -> str:
 
 # --- auctions -------------------------------------------------------------------------------------------------------
 
-_ABSENT = ((NO_POWER, "without power"), (NO_MONEY, "without money"), (NOT_SOUND, "not sound"), (NO_VALUE, "see no value"))
+_ABSENT = ((TapeRow.NO_POWER, "without power"), (TapeRow.NO_MONEY, "without money"), (TapeRow.NOT_SOUND, "not sound"), (TapeRow.NO_VALUE, "see no value"))
 
 
 def auctions(tape: np.recarray, chips: list[str], names: dict[int, str], when: str, chip: int = -1) -> list[dict[str, Any]]:
@@ -135,7 +135,7 @@ def auctions(tape: np.recarray, chips: list[str], names: dict[int, str], when: s
 
     ``chip`` keeps one generation only (-1 all).
     """
-    heads = np.flatnonzero(tape.kind == AUCTION)
+    heads = np.flatnonzero(tape.kind == TapeRow.AUCTION)
     ends = np.append(heads[1:], len(tape))[: len(heads)]
     found = [(tape[a], tape[a + 1 : b]) for a, b in zip(heads, ends, strict=True) if chip < 0 or tape.chip[a] == chip]
     found.sort(key=lambda pair: (-pair[0].forced, -float(pair[0].units * pair[0].appraisal)))
@@ -165,14 +165,14 @@ def demand_curve(bids: np.recarray, least: float) -> list[list[float]]:
 def _auction(head: Any, rows: np.recarray, chips: list[str], names: dict[int, str], when: str) -> dict[str, Any]:
     who = names.get(int(head.node), "all sellers") if head.node >= 0 else "all sellers on the exchange"
     sold = f"{count(head.filled)} sold at {usd(head.price)}" if head.filled >= 0.5 else "none sold"
-    bids = rows[rows.kind == BID]
-    asks = rows[rows.kind == ASK]
+    bids = rows[rows.kind == TapeRow.BID]
+    asks = rows[rows.kind == TapeRow.ASK]
     bids, asks = bids[np.argsort(-bids.price, kind="stable")], asks[np.argsort(asks.price, kind="stable")]
     counts = [{"t": "bid", "n": len(bids), "bid": True}]
     counts += [{"t": text, "n": int((rows.kind == kind).sum()), "bid": False} for kind, text in _ABSENT]
 
     def order(row: Any) -> list[Any]:
-        units = min(row.units, row.money / row.price) if row.kind == BID else row.units
+        units = min(row.units, row.money / row.price) if row.kind == TapeRow.BID else row.units
         return [names.get(int(row.node), ""), round(float(units), 1), round(float(row.price)), round(float(row.filled), 1)]
 
     return {

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.ledger import E_DEFAULT, E_LENDER_FAILURE
+from agents.ledger import EventKind
 from simulation.browser.history import Checkpoint, checkpoint, restore
 from simulation.browser.narrate import Entry, facts, narrate, narrate_phase
 from simulation.build import build_world
@@ -18,7 +18,7 @@ from simulation.month import CASCADE, MONTH, OPEN, PHASES, STEP, advance
 from simulation.runs import Result, raise_fault
 from simulation.scenario import Scenario
 from simulation.summary import summarise
-from simulation.tape import AUCTION
+from simulation.tape import TapeRow
 from simulation.world import World, node_name
 
 #: Rows of the tape: enough for every auction of a step at 2,000 agents.
@@ -158,7 +158,7 @@ class Session:
         """Return whether somebody fell in the last step (``chain``: because of an earlier event)."""
         first, last = self.fresh_events
         events = self.world.events[first:last]
-        fallen = (events.kind == E_DEFAULT) | (events.kind == E_LENDER_FAILURE)
+        fallen = (events.kind == EventKind.DEFAULT) | (events.kind == EventKind.LENDER_FAILURE)
         return bool((fallen & (events.parent >= 0)).any() if chain else fallen.any())
 
     def _tick(self) -> None:
@@ -181,11 +181,11 @@ class Session:
     def _keep_tape(self, month: int) -> None:
         """Keep what the auctions of the step looked like; forced sales are not replaced by later calm trade."""
         rows = self.world.tape[: int(self.world.clock[0].tape)]
-        auctions = rows[rows.kind == AUCTION]
+        auctions = rows[rows.kind == TapeRow.AUCTION]
         if len(auctions) == 0:
             return
         forced = bool(auctions.forced.any())
-        if forced or self.tape_when[0] != month or not self.tape[self.tape.kind == AUCTION].forced.any():
+        if forced or self.tape_when[0] != month or not self.tape[self.tape.kind == TapeRow.AUCTION].forced.any():
             self.tape = rows.copy()
             self.tape_when = (month, int(auctions.turn[0]))
 

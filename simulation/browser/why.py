@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.contracts import DEFAULTED, EQUIPMENT
+from agents.contracts import LoanKind, LoanStatus
 from agents.ledger import CAUSES, EVENT_KINDS
 from simulation.browser.portrait import HEALTHY, Names, live_loans, node_state
 from simulation.browser.words import calendar, count, ratio, share, signed, usd
@@ -35,7 +35,7 @@ def chain(world: World, node: int) -> list[int]:
     elif node < n_l + len(world.operators):
         row = int(world.operators.last_event[node - n_l])
         loans = live_loans(world)
-        own = loans.last_event[(loans.borrower == node - n_l) & (loans.status != DEFAULTED)]
+        own = loans.last_event[(loans.borrower == node - n_l) & (loans.status != LoanStatus.DEFAULTED)]
         row = max([row, *own.tolist()])
     else:
         return []
@@ -101,7 +101,7 @@ def headroom(world: World, node: int) -> str:
         return f"It has {usd(buyer.budget)} of {usd(buyer.budget_cap)} left to spend."
     op = world.operators[node - n_l]
     loans = live_loans(world)
-    own = loans[(loans.borrower == node - n_l) & (loans.kind == EQUIPMENT) & (loans.status != DEFAULTED)]
+    own = loans[(loans.borrower == node - n_l) & (loans.kind == LoanKind.EQUIPMENT) & (loans.status != LoanStatus.DEFAULTED)]
     if len(own) == 0:
         return "It has no secured loan." if op.debt < 1.0 else f"It owes {usd(op.debt)} without security."
     room = own.covenant_ltv - own.principal / own.collateral.clip(1.0)
