@@ -19,7 +19,9 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from agents import buyers, lenders, operators
+from agents.buyers import BUYER_KINDS, BuyerKind
+from agents.lenders import LENDER_KINDS
+from agents.operators import OperatorStatus
 from experiments.summary_table import date, usd
 from simulation.build import build_world
 from simulation.genealogy import cascades
@@ -563,19 +565,19 @@ BIDDERS = ("hyperscaler", "enterprise", "research", "dealer", "scrap", "backstop
 def read_book(world: Any, chip: int, month: int) -> Book:
     """Return the bids of all bidders as they stand: what each wants at its limit, power and money permitting."""
     terms, op, buyer, row = world.terms[0], world.operators, world.buyers, world.chips[chip]
-    sound = (op.status == operators.OperatorStatus.HEALTHY) & (op.arrears <= 0.0) & (op.dscr >= terms.market_peer_dscr)
+    sound = (op.status == OperatorStatus.HEALTHY) & (op.arrears <= 0.0) & (op.dscr >= terms.market_peer_dscr)
     spare = np.maximum(0.0, op.cash - terms.credit_cash_reserve * (op.overheads + op.due))
     room = op.site_power - op.used_power
     if row.liquid == 1:
         room = np.minimum(room, op.liquid_power - op.used_liquid)
     money_b = np.minimum(buyer.budget, buyer.lot_limit * buyer.budget_cap)
-    dealer = buyer.kind == buyers.BuyerKind.DEALER
+    dealer = buyer.kind == BuyerKind.DEALER
     money_b = np.where(dealer, np.minimum(money_b, buyer.budget_cap - buyer.inventory), money_b)
     room_b = buyer.power
     if row.liquid == 1:
         cold = buyer.liquid >= row.power
         room_b = np.where(cold, buyer.liquid, terms.buyers_convertible_share * (buyer.power - buyer.liquid))
-    units_b = np.where(dealer | (buyer.kind == buyers.BuyerKind.SCRAP), 1e12, np.maximum(0.0, room_b / row.power))
+    units_b = np.where(dealer | (buyer.kind == BuyerKind.SCRAP), 1e12, np.maximum(0.0, room_b / row.power))
     money = np.concatenate([np.where(sound, terms.market_peer_cash * spare, 0.0), np.maximum(0.0, money_b)])
     cap = np.concatenate([np.maximum(0.0, room / row.power), units_b])
     kind = np.concatenate([np.full(len(op), len(BIDDERS) - 1), buyer.kind])
@@ -663,14 +665,14 @@ def draw_book(result: Any) -> Figure:
 def draw_balance(result: Any) -> Figure:
     """Assets and debt by kind of agent."""
     panel, kinds = result.panel, result.kind_panel
-    groups = [kind.replace("_", " ") for kind in lenders.LENDER_KINDS[:5]] + ["neocloud", "miner", "buyers"]
+    groups = [kind.replace("_", " ") for kind in LENDER_KINDS[:5]] + ["neocloud", "miner", "buyers"]
     titles = ("Banks", "Private-credit funds", "Insurers", "BDCs", "Crypto lenders", "Neoclouds", "Miners", "Hardware buyers")
     columns = (("cash", BLUE), ("loans", ORANGE), ("lines", PURPLE), ("hardware", GREEN), ("coins", GOLD))
     figure, axes = _figure(2, 4, width=12.5, height=5.9, right=0.985)
     figure.subplots_adjust(top=0.865, wspace=0.36)
     names = kinds["kind"].astype(str).str.replace("_", " ")
     for axis, group, title in zip(axes, groups, titles, strict=True):
-        mask = names.isin(buyers.BUYER_KINDS) if group == "buyers" else names == group
+        mask = names.isin(BUYER_KINDS) if group == "buyers" else names == group
         data = kinds[mask].groupby("month")[[c for c, _ in columns] + ["debt", "alive"]].sum()
         _dress(axis, title, "USD", panel)
         bottom = np.zeros(len(data))

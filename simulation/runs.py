@@ -9,10 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agents import buyers, chips, contracts, ledger, lenders, operators, rule
-from simulation import panel as panels
+from agents import rule
+from agents.buyers import BUYER, BUYER_KINDS
+from agents.chips import CHIP
+from agents.contracts import LINE, LOAN, LOT, ORDER
+from agents.ledger import CLOCK, EVENT, FAULTS, ITEMS, SECTORS, TRADE, Fault
+from agents.lenders import LENDER, LENDER_KINDS
+from agents.operators import OPERATOR
 from simulation.build import build_world
 from simulation.month import HORIZON, PHASES, advance
+from simulation.panel import CHIP_PANEL, KIND_PANEL, PANEL, PATH
 from simulation.scenario import Scenario
 from simulation.summary import summarise
 from simulation.world import World, node_name, tables
@@ -20,9 +26,9 @@ from simulation.world import World, node_name, tables
 _TABLES = {
     t.name: t
     for t in (
-        chips.CHIP, lenders.LENDER, operators.OPERATOR, buyers.BUYER, contracts.LOAN, contracts.LOT, contracts.ORDER,
-        contracts.LINE, ledger.EVENT, ledger.TRADE, ledger.CLOCK, panels.PATH, panels.PANEL, panels.CHIP_PANEL,
-        panels.KIND_PANEL,
+        CHIP, LENDER, OPERATOR, BUYER, LOAN, LOT, ORDER,
+        LINE, EVENT, TRADE, CLOCK, PATH, PANEL, CHIP_PANEL,
+        KIND_PANEL,
     )
 }  # fmt: skip
 
@@ -97,7 +103,7 @@ class Result:
     def flows(self) -> pd.DataFrame:
         """USD by month (rows) and item of the ledger (columns)."""
         months = int(self.world.clock[0].month)
-        return pd.DataFrame(self.world.flows[:months], columns=[item.name for item in ledger.ITEMS])
+        return pd.DataFrame(self.world.flows[:months], columns=[item.name for item in ITEMS])
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -116,7 +122,7 @@ class Result:
         return node_name(self.world, int(node))
 
 
-KINDS = [*lenders.LENDER_KINDS, "neocloud", "miner", *buyers.BUYER_KINDS]
+KINDS = [*LENDER_KINDS, "neocloud", "miner", *BUYER_KINDS]
 
 
 def raise_fault(world: World) -> None:
@@ -124,11 +130,11 @@ def raise_fault(world: World) -> None:
     if world.clock["fault"][0] == 0:
         return
     clock = world.clock[0]
-    what = ledger.FAULTS[clock.fault]
+    what = FAULTS[clock.fault]
     where = f"month {clock.month}, phase {PHASES[clock.phase].name}, round {clock.turn}"
-    who = node_name(world, int(clock.fault_node)) if clock.fault in (ledger.Fault.CLAIMS, ledger.Fault.NEGATIVE, ledger.Fault.BEYOND_MEANS) else f"row {clock.fault_node}"
-    if clock.fault == ledger.Fault.FLOWS:
-        who = ledger.SECTORS[clock.fault_node]
+    who = node_name(world, int(clock.fault_node)) if clock.fault in (Fault.CLAIMS, Fault.NEGATIVE, Fault.BEYOND_MEANS) else f"row {clock.fault_node}"
+    if clock.fault == Fault.FLOWS:
+        who = SECTORS[clock.fault_node]
     raise InvariantError(
         f"{what} ({where}; {who}; by {clock.fault_usd:,.2f}). This is a fault of the model, not of your input: "
         "please report the config and the seed."

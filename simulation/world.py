@@ -6,9 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents import buyers, chips, contracts, ledger, lenders, operators
+from agents.buyers import BUYER, BUYER_KINDS
+from agents.chips import CHIP
+from agents.contracts import LINE, LOAN, LOT, ORDER
+from agents.ledger import CLOCK, EVENT, N_ITEMS, TRADE
+from agents.lenders import LENDER, LENDER_KINDS
+from agents.operators import OPERATOR
 from agents.schema import Table, words
-from simulation import panel
+from simulation.panel import CHIP_PANEL, KIND_PANEL, PANEL
 from simulation.tape import TAPE
 
 
@@ -51,7 +56,7 @@ class World(NamedTuple):
     tape: np.recarray  # auctions of the last step; no rows in batch runs
 
 
-N_KINDS = len(lenders.LENDER_KINDS) + 2 + len(buyers.BUYER_KINDS)
+N_KINDS = len(LENDER_KINDS) + 2 + len(BUYER_KINDS)
 
 
 def _chain(table: np.recarray) -> np.recarray:
@@ -100,20 +105,20 @@ def allocate(
         for name in ("loans", "lots", "orders"):
             _chain(made[name])
         made |= {
-            "flows": np.zeros((months, ledger.N_ITEMS)), "first_lot": np.full(nodes, -1, np.int64),
+            "flows": np.zeros((months, N_ITEMS)), "first_lot": np.full(nodes, -1, np.int64),
             "value": np.zeros((bidders, n_g)), "bid": np.zeros((bidders, n_g)), "scratch": np.zeros((8, bidders + n_lots)),
             "ranking": np.zeros((6, bidders + n_lots), np.int64),
         }  # fmt: skip
     return World(
         terms=terms,
-        clock=ledger.CLOCK.empty(1),
+        clock=CLOCK.empty(1),
         lenders=lender_table,
         operators=operator_table,
         buyers=buyer_table,
         chips=chip_table,
         lines=line_table,
         paths=paths,
-        book=np.zeros(ledger.N_ITEMS),
+        book=np.zeros(N_ITEMS),
         line_ptr=np.searchsorted(line_table.view(np.ndarray)["debtor"], np.arange(n_l + 1)),
         bank_ptr=credit_links[0],
         bank=credit_links[1],
@@ -128,8 +133,8 @@ def allocate(
 
 #: Tables whose rows a run uses from the first on.
 _TABLES = {
-    "loans": contracts.LOAN, "lots": contracts.LOT, "orders": contracts.ORDER, "events": ledger.EVENT, "trades": ledger.TRADE,
-    "panel": panel.PANEL, "chip_panel": panel.CHIP_PANEL, "kind_panel": panel.KIND_PANEL,
+    "loans": LOAN, "lots": LOT, "orders": ORDER, "events": EVENT, "trades": TRADE,
+    "panel": PANEL, "chip_panel": CHIP_PANEL, "kind_panel": KIND_PANEL,
 }  # fmt: skip
 
 
@@ -181,14 +186,14 @@ def node_name(world: World, node: int, names: dict[int, str] | None = None) -> s
     if node < 0:
         return "the market"
     if node < n_l:
-        kind = lenders.LENDER_KINDS[world.lenders.kind[node]]
+        kind = LENDER_KINDS[world.lenders.kind[node]]
         return "Outside investors" if kind == "outside" else f"Lender {node + 1} ({kind.replace('_', ' ').replace('bdc', 'BDC')})"
     if node < n_l + n_o:
         o = node - n_l
-        kind = operators.OPERATOR.columns[0].codes[world.operators.kind[o]].capitalize()
+        kind = OPERATOR.columns[0].codes[world.operators.kind[o]].capitalize()
         return f"{kind} {o + 1}"
     b = node - n_l - n_o
-    kind = buyers.BUYER_KINDS[world.buyers.kind[b]]
+    kind = BUYER_KINDS[world.buyers.kind[b]]
     return "Backstop" if kind == "backstop" else f"Buyer {b + 1} ({kind})"
 
 
@@ -202,6 +207,6 @@ def tables(world: World) -> dict[str, np.recarray]:
         "events": clock.events,
         "trades": clock.trades,
     }
-    names = [*(t.name for t in (chips.CHIP, lenders.LENDER, operators.OPERATOR, buyers.BUYER, contracts.LINE)), *used]
+    names = [*(t.name for t in (CHIP, LENDER, OPERATOR, BUYER, LINE)), *used]
     names += ["clock", "paths", "panel", "chip_panel", "kind_panel"]
     return {name: getattr(world, name)[: used.get(name, None)] for name in names}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents import contracts, ledger
+from agents.contracts import LOAN, LOT, ORDER
+from agents.ledger import EVENT, TRADE
 from simulation.panel import CHIP_PANEL, KIND_PANEL, PANEL
 from simulation.world import World, clear_rows
 
 #: Written in place every step; copied whole.
 _STATE = ("clock", "lenders", "operators", "buyers", "chips", "lines", "book", "first_lot", "value", "bid")
 #: Rows are opened and closed; copied as far as they were ever used.
-_CONTRACTS = {"loans": contracts.LOAN, "lots": contracts.LOT, "orders": contracts.ORDER}
+_CONTRACTS = {"loans": LOAN, "lots": LOT, "orders": ORDER}
 #: Rows are only added: their count, in the clock, is all that a checkpoint needs.
 _PANELS = {"panel": PANEL, "chip_panel": CHIP_PANEL, "kind_panel": KIND_PANEL}
 
@@ -37,8 +38,8 @@ def restore(world: World, saved: Checkpoint) -> None:
         rows[:kept] = saved[name]
         clear_rows(rows, table, kept, used_now[name])
     clock = world.clock[0]
-    world.events[clock.events : logged[0]] = ledger.EVENT.blank(1)
-    world.trades[clock.trades : logged[1]] = ledger.TRADE.blank(1)
+    world.events[clock.events : logged[0]] = EVENT.blank(1)
+    world.trades[clock.trades : logged[1]] = TRADE.blank(1)
     world.flows[clock.month :] = 0.0
     months = len(world.panel)
     for name, table in _PANELS.items():
