@@ -27,6 +27,8 @@ from numba import types
 from numba.extending import intrinsic
 
 _ROOT = Path(__file__).resolve().parent.parent
+
+
 _KEEP = 4
 
 

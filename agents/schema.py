@@ -17,6 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+
 TABLES: dict[str, Table] = {}
 
 

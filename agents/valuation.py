@@ -68,3 +68,15 @@ def economic_life(rent, cost, decline, hurdle, life, scrap):
     if rent <= least or least <= 0.0:
         return 0.0 if rent <= least else life
     return min(life, math.log(least / rent) / math.log(1.0 - decline))
+
+
+@rule
+def units_to_cure(gap, gain, units):
+    """Return how many of ``units`` must be sold to close ``gap`` (USD) when each closes ``gain`` (USD a unit).
+
+    All of them when a sale closes nothing. A margin call and a capital ratio ask for the same: with a gain of
+    P - c m a loan returns to its covenant LTV c, with r P a bank to its capital ratio r.
+    """
+    if gap <= 0.0:
+        return 0.0
+    return min(units, gap / gain) if gain > 0.0 else units

@@ -14,7 +14,7 @@ __all__ = ["load", "simulate"]
 def __getattr__(name: str) -> Any:
     # Lazy, so that `firesale --help` does not import pandas and the engine.
     if name in __all__:
-        from experiments import reading
+        from experiments.sweeps import reading
 
         return getattr(reading, name)
     raise AttributeError(f"module 'experiments' has no attribute {name!r}")

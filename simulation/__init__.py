@@ -14,7 +14,7 @@ def __getattr__(name: str) -> Any:
 
         return run
     if name == "load_scenario":
-        from simulation.config import load_scenario
+        from simulation.scenario.config import load_scenario
 
         return load_scenario
     if name == "ComputeCreditModel":

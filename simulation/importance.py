@@ -6,17 +6,17 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 
-from agents.contracts import LoanStatus
-from agents.lenders import LenderKind, LenderStatus
-from agents.operators import OperatorStatus
-from simulation.build import build_world
-from simulation.distress import debtrank
+from agents.tables.lenders import LenderKind, LenderStatus
+from agents.tables.loans import LoanStatus
+from agents.tables.operators import OperatorStatus
 from simulation.interventions import fail_agent
+from simulation.literature.distress import debtrank
 from simulation.month import CASCADE, MONTH, STEP, advance
+from simulation.record.summary import open_claims
 from simulation.runs import raise_fault
-from simulation.scenario import Scenario
-from simulation.summary import open_claims
-from simulation.world import World, copy_world, node_name
+from simulation.scenario.scenario import Scenario
+from simulation.world.build import build_world
+from simulation.world.world import World, copy_world, node_name
 
 
 def _exposures(world: World) -> np.ndarray:
@@ -60,25 +60,48 @@ def systemic_importance(scenario: Scenario, seed: int, month: int, replication: 
     n_l = len(world.lenders)
     loans = world.loans[world.loans.status != LoanStatus.FREE]
     graph = nx.Graph()
-    for lender, borrower, usd in zip(loans.lender.tolist(), (n_l + loans.borrower).tolist(), loans.principal.tolist(), strict=True):
+    for lender, borrower, usd in zip(
+        loans.lender.tolist(), (n_l + loans.borrower).tolist(), loans.principal.tolist(), strict=True
+    ):
         weight = graph.get_edge_data(lender, borrower, {"weight": 0.0})["weight"]
         graph.add_edge(lender, borrower, weight=weight + usd)
     for line in world.lines[world.lines.drawn > 0]:
         graph.add_edge(int(line.creditor), int(line.debtor), weight=float(line.drawn))
-    centre = nx.eigenvector_centrality_numpy(graph, weight="weight") if graph.number_of_edges() > 2 and nx.is_connected(graph) else {}
+    centre = (
+        nx.eigenvector_centrality_numpy(graph, weight="weight")
+        if graph.number_of_edges() > 2 and nx.is_connected(graph)
+        else {}
+    )
     exposure, equity = _exposures(world), np.maximum(world.lenders.equity, 0.0)
     calm = _month_with(world, None)
     rows = []
     for node in range(n_l + len(world.operators)):
         lends = node < n_l
         agent = world.lenders[node] if lends else world.operators[node - n_l]
-        if lends and (agent.kind == LenderKind.OUTSIDE or agent.status == LenderStatus.FAILED) or not lends and agent.status == OperatorStatus.DEFAULTED:
+        if (
+            lends
+            and (agent.kind == LenderKind.OUTSIDE or agent.status == LenderStatus.FAILED)
+            or not lends
+            and agent.status == OperatorStatus.DEFAULTED
+        ):
             continue
         size = float(agent.book if lends else agent.debt)
         loss = _month_with(world, node) - calm
         name = node_name(world, node)
         kind = name[name.index("(") + 1 : -1] if lends else name.split()[0].lower()
         rank = debtrank(exposure, equity, node) if lends else np.nan
-        rows.append((node, name, kind, size, loss, loss / size if size > 1 else np.nan, rank, graph.degree(node) if node in graph else 0, centre.get(node, np.nan)))
+        rows.append(
+            (
+                node,
+                name,
+                kind,
+                size,
+                loss,
+                loss / size if size > 1 else np.nan,
+                rank,
+                graph.degree(node) if node in graph else 0,
+                centre.get(node, np.nan),
+            )
+        )
     columns = ["node", "name", "kind", "size", "loss_alone", "loss_over_size", "debtrank", "degree", "eigenvector"]
     return pd.DataFrame(rows, columns=columns).sort_values("loss_alone", ascending=False, ignore_index=True)

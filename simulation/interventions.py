@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from agents.ledger import Cause
-from agents.lenders import LenderStatus
-from agents.operators import OperatorStatus
-from simulation.world import World
+from agents.tables.events import Cause
+from agents.tables.lenders import LenderStatus
+from agents.tables.operators import OperatorStatus
+from simulation.world.world import World
 
 
 def sell_block(world: World, chips: list[str], chip: str, units: float) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import mesa
 
 from agents.views import HardwareBuyer, Lender, Miner, Neocloud, RowAgent
-from simulation.build import build_world
 from simulation.interventions import fail_agent, sell_block
 from simulation.month import MONTH, STEP, advance
+from simulation.record.summary import summarise
 from simulation.runs import Result, raise_fault
-from simulation.scenario import Scenario
-from simulation.summary import summarise
+from simulation.scenario.scenario import Scenario
+from simulation.world.build import build_world
 
 
 class ComputeCreditModel(mesa.Model):
@@ -32,7 +32,8 @@ class ComputeCreditModel(mesa.Model):
     def __init__(self, scenario: Scenario | None = None, *, rng: int = 1, replication: int = 0, tape: int = 0) -> None:
         super().__init__(rng=rng)
         if scenario is None:
-            from simulation.config import base_config, load_scenario
+            from simulation.scenario.config import load_scenario
+            from simulation.scenario.document import base_config
 
             scenario = load_scenario(base_config())
         # Not "scenario": Mesa keeps its own kind of scenario under that name.

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from agents.contracts import open_lot
-from agents.ledger import Cause, EventKind, Fault, SaleReason, log_event
-from agents.rule import borrow, entry, rule
-from simulation.bids import value_chips
-from simulation.closing import close_month
-from simulation.collateral import revalue, watch_coins, watch_covenants
-from simulation.credit import fund_lenders, order_month
-from simulation.default import carry_out_defaults
-from simulation.funding import fund_round
-from simulation.market import appraise, trade_calm, trade_forced
-from simulation.measures import record_month
-from simulation.opening import open_month
-from simulation.rental import rent_month
-from simulation.service import service_debt, work_out_arrears
+from agents.buyers.bids import value_chips
+from agents.lenders.funding import fund_lenders
+from agents.operators.debt_service import service_debt
+from agents.operators.orders import order_month
+from agents.rule import borrow, entry
+from agents.tables.clock import Fault
+from simulation.markets.rental import rent_month
+from simulation.phases.cascade import cascade_round
+from simulation.phases.close import close_month
+from simulation.phases.open import open_month
+from simulation.phases.record import record_month
 
 
 class Phase(NamedTuple):
@@ -44,65 +41,13 @@ PHASES = (
     Phase("close", "Estates pay creditors; losses are written off; prices leave their trace; books are marked.", "loans, lots, chips", "loans, lenders, operators, chips, buyers"),
     Phase("record", "The month is measured and its identities are checked.", "all", "panel, chip_panel, kind_panel, flows"),
 )  # fmt: skip
+
+
 OPEN, RENT, VALUE, SERVICE, CASCADE, CREDIT, FUND, CLOSE, RECORD = range(len(PHASES))
+
+
 #: How far ``advance`` goes.
 STEP, MONTH, HORIZON = 0, 1, 2
-
-
-@rule
-def impose_block(w, clock):
-    """Put a block of GPUs on the market by hand (outside investors sell without reserve)."""
-    chip = w.chips[clock.imposed_chip]
-    node = len(w.lenders) - 1
-    event = log_event(
-        w.events, clock, EventKind.SHOCK, Cause.IMPOSED, node, -1, clock.imposed_chip, clock.imposed_units,
-        clock.imposed_units * chip.appraisal, -1,
-    )  # fmt: skip
-    k = open_lot(
-        w.lots, w.first_lot, clock, node, clock.imposed_chip, clock.imposed_units, clock.month - chip.mean_age,
-        clock.month, chip.appraisal, -1,
-    )  # fmt: skip
-    if k >= 0:
-        lot = w.lots[k]
-        lot.reason = SaleReason.IMPOSED
-        lot.cause = event
-        lot.asked = clock.month
-        lot.seized = clock.month
-        lot.offered = lot.units
-    chip.added += clock.imposed_units
-    chip.stock += clock.imposed_units
-    w.lenders[node].seized_units += clock.imposed_units
-    clock.imposed_units = 0.0
-    clock.news += 1
-
-
-@rule
-def any_failing(operators):
-    """Return whether an operator waits to be declared in default."""
-    for op in operators:
-        if op.failing > 0:
-            return True
-    return False
-
-
-@rule
-def cascade_round(w, clock):
-    """One round of the cascade; return whether anything new happened that calls for another."""
-    clock.news = 0
-    carry_out_defaults(w, clock)
-    if clock.turn == 0:
-        trade_calm(w, clock)
-    if clock.imposed_units > 0.0:
-        impose_block(w, clock)
-    trade_forced(w, clock)
-    appraise(w, clock)
-    revalue(w, clock)
-    watch_covenants(w, clock)
-    if clock.turn == 0:
-        watch_coins(w, clock)
-    waiting = work_out_arrears(w, clock)
-    fund_round(w, clock)
-    return clock.news > 0 or waiting > 0 or any_failing(w.operators)
 
 
 @entry

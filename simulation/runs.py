@@ -10,18 +10,23 @@ import numpy as np
 import pandas as pd
 
 from agents import rule
-from agents.buyers import BUYER, BUYER_KINDS
-from agents.chips import CHIP
-from agents.contracts import LINE, LOAN, LOT, ORDER
-from agents.ledger import CLOCK, EVENT, FAULTS, ITEMS, SECTORS, TRADE, Fault
-from agents.lenders import LENDER, LENDER_KINDS
-from agents.operators import OPERATOR
-from simulation.build import build_world
+from agents.tables.buyers import BUYER, BUYER_KINDS
+from agents.tables.chips import CHIP
+from agents.tables.clock import CLOCK, FAULTS, Fault
+from agents.tables.events import EVENT, TRADE
+from agents.tables.ledger import ITEMS, SECTORS
+from agents.tables.lenders import LENDER, LENDER_KINDS
+from agents.tables.lines import LINE
+from agents.tables.loans import LOAN
+from agents.tables.lots import LOT
+from agents.tables.operators import OPERATOR
+from agents.tables.orders import ORDER
 from simulation.month import HORIZON, PHASES, advance
-from simulation.panel import CHIP_PANEL, KIND_PANEL, PANEL, PATH
-from simulation.scenario import Scenario
-from simulation.summary import summarise
-from simulation.world import World, node_name, tables
+from simulation.record.summary import summarise
+from simulation.scenario.scenario import Scenario
+from simulation.world.build import build_world
+from simulation.world.panel import CHIP_PANEL, KIND_PANEL, PANEL, PATH
+from simulation.world.world import World, node_name, tables
 
 _TABLES = {
     t.name: t
@@ -132,7 +137,11 @@ def raise_fault(world: World) -> None:
     clock = world.clock[0]
     what = FAULTS[clock.fault]
     where = f"month {clock.month}, phase {PHASES[clock.phase].name}, round {clock.turn}"
-    who = node_name(world, int(clock.fault_node)) if clock.fault in (Fault.CLAIMS, Fault.NEGATIVE, Fault.BEYOND_MEANS) else f"row {clock.fault_node}"
+    who = (
+        node_name(world, int(clock.fault_node))
+        if clock.fault in (Fault.CLAIMS, Fault.NEGATIVE, Fault.BEYOND_MEANS)
+        else f"row {clock.fault_node}"
+    )
     if clock.fault == Fault.FLOWS:
         who = SECTORS[clock.fault_node]
     raise InvariantError(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulation.auction import call_auction, clear_budget_auction, rank_down
+from simulation.markets.auction import call_auction, clear_budget_auction, rank_down
 
 
 def budget_auction(bids, asks):
@@ -54,7 +54,10 @@ def test_budget_auction_is_a_market(bids, asks):
         assert got == 0.0 or limit >= price - 1e-9
         if limit > price * (1 + 1e-9):
             assert got == pytest.approx(min(cap, budget / price), rel=1e-6)  # nobody who would pay more goes short
-    short = any(limit > price and got < min(cap, budget / price) * (1 - 1e-6) for (limit, cap, budget), got in zip(bids, bid_fill, strict=True))
+    short = any(
+        limit > price and got < min(cap, budget / price) * (1 - 1e-6)
+        for (limit, cap, budget), got in zip(bids, bid_fill, strict=True)
+    )
     for (reserve, units), got in zip(asks, ask_fill, strict=True):
         assert got <= units + tol and (got == 0.0 or reserve <= price + 1e-9)
         if reserve < price and short:
@@ -88,7 +91,13 @@ def test_interpreted_and_compiled_agree_bit_for_bit():
         "print(np.array(out).tobytes().hex())"
     )
     runs = [
-        subprocess.run([sys.executable, "-c", code], env={**os.environ, "NUMBA_DISABLE_JIT": flag}, capture_output=True, check=True, text=True)
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "NUMBA_DISABLE_JIT": flag},
+            capture_output=True,
+            check=True,
+            text=True,
+        )
         for flag in ("0", "1")
     ]
     assert runs[0].stdout == runs[1].stdout

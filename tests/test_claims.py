@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.claims import BLOCK_AFTER, CLAIMS, Finding, examine, same_debt, shortfall, values
-from experiments.study import read_study
+from experiments.evidence.claims import BLOCK_AFTER, CLAIMS, Finding, examine, same_debt, values
+from experiments.statistics import shortfall
+from experiments.sweeps.study import read_study
 from simulation import load_scenario
-from simulation.config import set_path
+from simulation.record.summary import summarise
 from simulation.runs import play
-from simulation.summary import summarise
+from simulation.scenario.config import set_path
 
 ROOT = Path(__file__).parent.parent
 BASE = load_scenario(ROOT / "configs" / "base.yaml")
@@ -37,7 +38,13 @@ def test_values_are_those_of_single_runs():
 
 @pytest.mark.parametrize(
     ("mean", "low", "high", "verdict"),
-    [(3, 2, 4, "holds"), (3, 0.5, 5, "not decided"), (0.5, -1, 2, "not decided"), (-3, -4, -2, "does not hold"), (0.9, 0.8, 0.95, "does not hold")],
+    [
+        (3, 2, 4, "holds"),
+        (3, 0.5, 5, "not decided"),
+        (0.5, -1, 2, "not decided"),
+        (-3, -4, -2, "does not hold"),
+        (0.9, 0.8, 0.95, "does not hold"),
+    ],
 )
 def test_the_verdict_follows_from_the_interval(mean, low, high, verdict):
     claim = claim_of("lead")
@@ -66,7 +73,9 @@ def test_recovery_is_the_first_month_with_half_of_the_fall_made_good():
 def test_what_is_sold_of_a_block_is_counted():
     found = values(BASE, claim_of("block_unsold").read, 4, 1, 10_000.0)
     assert ((found >= 0) & (found <= 1)).all()
-    assert values(BASE, claim_of("block_unsold").read, 2, 1).tolist() == [1.0, 1.0], "without a block none of it is sold"
+    assert values(BASE, claim_of("block_unsold").read, 2, 1).tolist() == [1.0, 1.0], (
+        "without a block none of it is sold"
+    )
 
 
 def test_the_tail_is_judged_by_the_worst_runs():
@@ -74,7 +83,9 @@ def test_the_tail_is_judged_by_the_worst_runs():
     assert shortfall(np.array([[1.0, 9.0], [3.0, 2.0]]), 0.05).tolist() == [9.0, 3.0]
     found = examine(claim_of("tail"), BASE, 12)
     for label, change in claim_of("tail").arms.items():
-        shares = values(set_path(BASE, change) if change else BASE, lambda world: float(summarise(world)["loss_share"]), 12, 1)
+        shares = values(
+            set_path(BASE, change) if change else BASE, lambda world: float(summarise(world)["loss_share"]), 12, 1
+        )
         assert found.arms[label][0] == pytest.approx(100.0 * shares.max())
         assert found.arms[label][1] <= found.arms[label][0] <= found.arms[label][2] + 1e-9
         assert len(found.tails[label]) == 12
@@ -84,7 +95,10 @@ def test_the_tail_is_judged_by_the_worst_runs():
 
 def test_equal_leverage_says_which():
     notes = examine(claim_of("life_ltv"), BASE, 4).notes
-    assert notes.startswith("Equal leverage is here the advance rate") and notes.count("advance rate 0.80, peak debt $") == 2
+    assert (
+        notes.startswith("Equal leverage is here the advance rate")
+        and notes.count("advance rate 0.80, peak debt $") == 2
+    )
 
 
 def test_equal_debt_is_equal():

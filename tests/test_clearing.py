@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulation.clearing import clearing_vector
+from simulation.literature.clearing import clearing_vector
 
 
 @settings(max_examples=150, deadline=None)

@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from experiments import cli
-from experiments.results import OutputError, check_output, read_results, write_results
-from experiments.summary_table import SECTIONS, changes, date, months, percent, price, print_summary, usd
-from simulation.config import load_scenario, scenario_to_yaml, set_path
+from experiments.command import cli
+from experiments.run.results import OutputError, check_output, read_results, write_results
+from experiments.run.summary_table import SECTIONS, changes, date, months, percent, price, print_summary, usd
+from simulation.scenario.config import load_scenario, scenario_to_yaml, set_path
 
 CONFIG = """\
 run: {months: 6, start: 2024-11}
@@ -39,11 +39,9 @@ class InvariantError(Exception):
 
 def _result(scenario, seed):
     """Return what the engine returns, with few rows and known numbers."""
-    for name in ("chips", "contracts", "ledger", "lenders", "operators", "buyers"):
-        importlib.import_module(f"agents.{name}")
-    importlib.import_module("simulation.panel")
-    from agents.ledger import ITEMS
+    importlib.import_module("simulation.world.world")
     from agents.schema import TABLES
+    from agents.tables.ledger import ITEMS
 
     frames = {name: table.frame(table.empty(3)) for name, table in TABLES.items()}
     frames["panel"]["rent"] = [0.1, 1e-17, float("nan")]
@@ -205,7 +203,7 @@ def test_an_interrupt_leaves_nothing_and_exits_with_130(folder, capsys, monkeypa
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("experiments.results._write_run", interrupted)
+    monkeypatch.setattr("experiments.run.results._write_run", interrupted)
     code, _, err = firesale(capsys, *RUN)
     assert code == 130 and "Traceback" not in err
     assert list((folder / "results").iterdir()) == []
@@ -213,7 +211,7 @@ def test_an_interrupt_leaves_nothing_and_exits_with_130(folder, capsys, monkeypa
 
 def test_ctrl_c_exits_with_130_without_a_traceback(folder):
     script = (
-        "import sys, time, types; from experiments import cli\n"
+        "import sys, time, types; from experiments.command import cli\n"
         "engine = types.ModuleType('simulation.runs'); engine.InvariantError = ValueError\n"
         "def run(*_, **__): print('running', flush=True); time.sleep(30)\n"
         "engine.run = run; sys.modules['simulation.runs'] = engine\n"
@@ -224,7 +222,7 @@ def test_ctrl_c_exits_with_130_without_a_traceback(folder):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(cli.Path(cli.__file__).parent.parent)},
+        env={**os.environ, "PYTHONPATH": str(cli.Path(cli.__file__).parents[2])},
     )
     assert process.stdout.readline() == "running\n"
     process.send_signal(signal.SIGINT)
@@ -296,12 +294,12 @@ def test_version_and_help(capsys):
 @pytest.mark.parametrize("arguments", [("--help",), ("explain", "parameters")])
 def test_quick_commands_load_no_engine(arguments):
     script = (
-        "import sys; from experiments import cli\n"
+        "import sys; from experiments.command import cli\n"
         f"try: cli.main({list(arguments)})\n"
         "except SystemExit: pass\n"
         "print(*({'numba', 'pandas', 'pyarrow', 'matplotlib', 'mesa'} & set(sys.modules)), file=sys.stderr)"
     )
-    root = cli.Path(cli.__file__).parent.parent
+    root = cli.Path(cli.__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=root, check=True)
     assert done.stderr.strip() == ""
 

@@ -12,19 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from simulation.config import (
-    ConfigError,
-    declared,
+from simulation.scenario.config import (
     input_files,
     json_schema,
     load_scenario,
-    parameters,
     provenance,
     scenario_hash,
     scenario_to_yaml,
     set_path,
 )
-from simulation.scenario import Scenario
+from simulation.scenario.faults import ConfigError
+from simulation.scenario.scenario import Scenario
+from simulation.scenario.walking import declared, parameters
 
 BASE = """\
 title: A test

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from agents.schema import TABLES
-from experiments import odd
-from simulation.config import declared
+from experiments.documents import odd
+from simulation.scenario.walking import declared
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "configs" / "data"
@@ -24,7 +24,7 @@ def facts():
 
 def test_generated_blocks_are_current():
     found = odd.differences(odd.DOCUMENT.read_text(encoding="utf-8"))
-    assert not found, f"run python -m experiments.odd: {found}"
+    assert not found, f"run python -m experiments.documents.odd: {found}"
 
 
 def test_check_names_the_block_that_differs():
@@ -66,7 +66,10 @@ def test_every_data_file_is_described():
     assert [file.name for file in DATA.glob("*.csv") if f"`{file.name}`" not in text] == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/odd.md", "docs/teaching.md", "docs/sweeps.md", "docs/calibration.md", "configs/data/README.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["README.md", "docs/odd.md", "docs/teaching.md", "docs/sweeps.md", "docs/calibration.md", "configs/data/README.md"],
+)
 def test_links_lead_somewhere(name):
     file = ROOT / name
     targets = re.findall(r"\]\(([^)#:]+)\)", file.read_text(encoding="utf-8"))

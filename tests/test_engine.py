@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.contracts import LoanStatus
-from agents.ledger import ITEM_PAYEE, ITEM_PAYER
+from agents.tables.ledger import ITEM_PAYEE, ITEM_PAYER
+from agents.tables.loans import LoanStatus
 from simulation import ComputeCreditModel, load_scenario, run
-from simulation.build import build_world
-from simulation.config import set_path
 from simulation.month import HORIZON, MONTH, STEP, advance
 from simulation.runs import InvariantError, play, raise_fault
+from simulation.scenario.config import set_path
+from simulation.world.build import build_world
 
 ROOT = Path(__file__).parent.parent
 BASE = load_scenario(ROOT / "configs" / "base.yaml")
@@ -78,11 +78,22 @@ def test_identities_hold_in_random_scenarios(change, seed, months):
             listed, row = listed + 1, world.lots.following[row]
     assert listed == len(lots)
     loans = world.loans[world.loans.status != LoanStatus.FREE]
-    assert np.bincount(loans.lender, loans.principal, len(world.lenders)) == pytest.approx(world.lenders.book, rel=1e-9, abs=1.0)
-    assert np.bincount(loans.borrower, loans.principal, len(world.operators)) == pytest.approx(world.operators.debt, rel=1e-9, abs=1.0)
+    assert np.bincount(loans.lender, loans.principal, len(world.lenders)) == pytest.approx(
+        world.lenders.book, rel=1e-9, abs=1.0
+    )
+    assert np.bincount(loans.borrower, loans.principal, len(world.operators)) == pytest.approx(
+        world.operators.debt, rel=1e-9, abs=1.0
+    )
     drawn = np.bincount(world.lines.debtor, world.lines.drawn, len(world.lenders)) if len(world.lines) else 0.0
     assert world.lenders.borrowed == pytest.approx(drawn, rel=1e-9, abs=1.0)
-    for column in (world.lenders.cash, world.lenders.deposits, world.operators.cash, world.operators.btc, world.buyers.budget, lots.units):
+    for column in (
+        world.lenders.cash,
+        world.lenders.deposits,
+        world.operators.cash,
+        world.operators.btc,
+        world.buyers.budget,
+        lots.units,
+    ):
         assert (column >= -1e-3).all()
     events = world.events[: world.clock[0].events]
     assert (events.parent < np.arange(len(events))).all()
@@ -136,12 +147,17 @@ def test_same_bytes_in_other_processes_and_interpreted():
     )
     expected = digest(play(set_path(BASE, STRESS), 3))
     for environment in ({"PYTHONHASHSEED": "77"}, {"NUMBA_DISABLE_JIT": "1"}):
-        out = subprocess.run([sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True)
+        out = subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True
+        )
         assert out.stdout.strip() == expected, environment
 
 
 def test_a_policy_changes_no_draw():
-    plain, changed = build_world(BASE, 5), build_world(set_path(BASE, {"policy.backstop.capacity": 1e9, "lenders.max_ltv": 0.5}), 5)
+    plain, changed = (
+        build_world(BASE, 5),
+        build_world(set_path(BASE, {"policy.backstop.capacity": 1e9, "lenders.max_ltv": 0.5}), 5),
+    )
     assert plain.paths.tobytes() == changed.paths.tobytes()
     assert plain.taste.tobytes() == changed.taste.tobytes()
     assert plain.operators.hosting.tobytes() == changed.operators.hosting.tobytes()
@@ -188,8 +204,14 @@ def test_an_edit_of_a_helper_in_another_file_is_seen(tmp_path):
     environment = os.environ | {"FIRESALE_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(tmp_path)}
 
     def probe() -> tuple[str, str]:
-        code = "from simulation.probe import probe; from agents.rule import source_hash; print(probe(2.0), source_hash())"
-        return tuple(subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout.split())
+        code = (
+            "from simulation.probe import probe; from agents.rule import source_hash; print(probe(2.0), source_hash())"
+        )
+        return tuple(
+            subprocess.run(
+                [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+            ).stdout.split()
+        )
 
     first, again = probe(), probe()
     assert first == again and float(first[0]) == 2.0
@@ -199,5 +221,7 @@ def test_an_edit_of_a_helper_in_another_file_is_seen(tmp_path):
     helper.write_text(text.replace("return rent * hours", "return 3.0 * rent * hours"))
     edited = probe()
     assert float(edited[0]) == 6.0 and edited[1] != first[1]
-    (tmp_path / "agents" / "views.py").write_text((tmp_path / "agents" / "views.py").read_text() + "\n# an edit of a file without rules\n")
+    (tmp_path / "agents" / "views.py").write_text(
+        (tmp_path / "agents" / "views.py").read_text() + "\n# an edit of a file without rules\n"
+    )
     assert probe()[1] == edited[1]

@@ -8,13 +8,28 @@ import math
 import numpy as np
 import pytest
 
-from experiments import cli, fact_measures, facts
-from experiments.facts import FACTS, FAILS, HOLDS, OPEN, Fact, check_fact, judge
-from simulation.config import ConfigError
+from experiments.command import cli
+from experiments.evidence import fact_measures, facts
+from experiments.evidence.facts import FACTS, FAILS, HOLDS, OPEN, Fact, check_fact, judge
+from simulation.scenario.faults import ConfigError
 
 
 def made(bound=0.0, least=0.0, ceiling=math.inf, falls=False):
-    return Fact("made", "Made up.", "", "", lambda seeds, changes: [np.array([changes["x"]])] * len(seeds), lambda rows: float(np.mean(rows)), "x", {"x": 2.0}, {"x": 1.0}, bound, least, ceiling, falls)
+    return Fact(
+        "made",
+        "Made up.",
+        "",
+        "",
+        lambda seeds, changes: [np.array([changes["x"]])] * len(seeds),
+        lambda rows: float(np.mean(rows)),
+        "x",
+        {"x": 2.0},
+        {"x": 1.0},
+        bound,
+        least,
+        ceiling,
+        falls,
+    )
 
 
 @pytest.mark.parametrize(
@@ -39,7 +54,17 @@ def test_the_verdict_follows_from_the_intervals(fact, on, difference, verdict):
 def test_intervals_are_those_of_a_bootstrap():
     rng = np.random.default_rng(1)
     values = {1.0: rng.normal(1.0, 1.0, 400), 0.0: rng.normal(0.0, 1.0, 400)}
-    fact = Fact("noise", "", "", "", lambda seeds, c: [np.array([v]) for v in values[c["x"]]], lambda rows: float(np.mean(rows)), "", {"x": 1.0}, {"x": 0.0})
+    fact = Fact(
+        "noise",
+        "",
+        "",
+        "",
+        lambda seeds, c: [np.array([v]) for v in values[c["x"]]],
+        lambda rows: float(np.mean(rows)),
+        "",
+        {"x": 1.0},
+        {"x": 0.0},
+    )
     result = check_fact(fact, range(400))
     assert result.verdict == HOLDS
     half = 1.96 * values[1.0].std() / 20

@@ -8,11 +8,12 @@ import math
 import numpy as np
 import pytest
 
-from agents.ledger import EVENT, TRADE, EventKind, SaleReason
-from experiments.hindcast import CONFIG, HEADS, block_discount, draw, recorded, run_hindcast, stress_months
-from simulation.config import base_config, load_scenario
+from agents.tables.events import EVENT, TRADE, EventKind, SaleReason
+from experiments.evidence.hindcast import CONFIG, HEADS, block_discount, draw, recorded, run_hindcast, stress_months
 from simulation.runs import run
-from simulation.scenario import leaves
+from simulation.scenario.config import load_scenario
+from simulation.scenario.document import base_config
+from simulation.scenario.scenario import leaves
 
 #: Goods, recorded series, balance sheets, terms of contracts and technology: what the hindcast may set.
 MAY_DIFFER = (
@@ -57,7 +58,13 @@ def trades(rows):
 def test_block_discount_by_hand():
     index = np.full((5, 2), 100.0)
     index[2] = 80.0
-    rows = [(3, 0, 7, 600, 40.0, SaleReason.SEIZED), (3, 0, 7, 600, 60.0, SaleReason.SEIZED), (3, 1, 7, 500, 1.0, SaleReason.SEIZED), (3, 0, 8, 5000, 1.0, SaleReason.CHURN), (0, 0, 7, 9e3, 1.0, SaleReason.SEIZED)]
+    rows = [
+        (3, 0, 7, 600, 40.0, SaleReason.SEIZED),
+        (3, 0, 7, 600, 60.0, SaleReason.SEIZED),
+        (3, 1, 7, 500, 1.0, SaleReason.SEIZED),
+        (3, 0, 8, 5000, 1.0, SaleReason.CHURN),
+        (0, 0, 7, 9e3, 1.0, SaleReason.SEIZED),
+    ]
     # One block of 1,200 at 50 on average against an index of 80 in the month before.
     assert block_discount(trades(rows), index) == pytest.approx(1 - 50 / 80)
     assert math.isnan(block_discount(trades(rows[2:]), index))
@@ -67,7 +74,9 @@ def test_stress_months_by_hand():
     events = EVENT.empty(3)
     events["kind"] = [EventKind.MARGIN_CALL, EventKind.DEFAULT, EventKind.DEFAULT]
     events["month"] = [4, 6, 9]
-    sold = trades([(8, 0, 1, 1, 1, SaleReason.SEIZED), (12, 0, 1, 1, 1, SaleReason.SEIZED), (20, 0, 1, 1, 1, SaleReason.CHURN)])
+    sold = trades(
+        [(8, 0, 1, 1, 1, SaleReason.SEIZED), (12, 0, 1, 1, 1, SaleReason.SEIZED), (20, 0, 1, 1, 1, SaleReason.CHURN)]
+    )
     assert stress_months(events, sold) == 8.0
     assert math.isnan(stress_months(events[:0], sold))
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from simulation import load_scenario
-from simulation.config import set_path
-from simulation.importance import debtrank, systemic_importance
+from simulation.importance import systemic_importance
+from simulation.literature.distress import debtrank
+from simulation.scenario.config import set_path
 
 BASE = load_scenario(Path(__file__).parent.parent / "configs" / "base.yaml")
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from simulation import load_scenario
-from simulation.build import build_world
-from simulation.config import ConfigError, set_path
-from simulation.drivers import draw_paths, draw_stress
 from simulation.runs import play
+from simulation.scenario.config import set_path
+from simulation.scenario.faults import ConfigError
+from simulation.world.build import build_world
+from simulation.world.drivers import draw_paths, draw_stress
 
 ROOT = Path(__file__).parent.parent
 BASE = load_scenario(ROOT / "configs" / "base.yaml")
@@ -19,7 +20,15 @@ BASE = load_scenario(ROOT / "configs" / "base.yaml")
 
 @pytest.mark.parametrize("coupling", [0.0, 0.7, 1.0])
 def test_entry_of_each_stress_does_not_depend_on_the_coupling(coupling):
-    scenario = set_path(BASE, {"drivers.regimes.coupling": coupling, "drivers.regimes.entry": 0.1, "drivers.regimes.exit": 1.0, "drivers.regimes.first_month": 0})
+    scenario = set_path(
+        BASE,
+        {
+            "drivers.regimes.coupling": coupling,
+            "drivers.regimes.entry": 0.1,
+            "drivers.regimes.exit": 1.0,
+            "drivers.regimes.first_month": 0,
+        },
+    )
     # With exit 1 a stress lasts one month: months after a calm one are independent trials.
     chains = draw_stress(scenario, np.random.default_rng(7).random((60_000, 3)))
     both = 0.0
@@ -35,7 +44,9 @@ def test_recorded_bitcoin_comes_first_and_ends_where_stress_can_begin():
     paths = draw_paths(BASE, 1, 0)
     rows = [line.split(",") for line in (ROOT / "configs/data/series_btc_usd_monthly.csv").read_text().splitlines()[1:]]
     close = {r[0]: float(r[1]) for r in rows}
-    recorded = [np.log(close[f"2024-{m:02d}"] / close["2023-12" if m == 1 else f"2024-{m - 1:02d}"]) for m in range(1, 13)]
+    recorded = [
+        np.log(close[f"2024-{m:02d}"] / close["2023-12" if m == 1 else f"2024-{m - 1:02d}"]) for m in range(1, 13)
+    ]
     assert paths.btc_return[:12] == pytest.approx(recorded, abs=1e-12)
     other = draw_paths(BASE, 2, 0)
     assert (paths.btc_return[:24] == other.btc_return[:24]).all()

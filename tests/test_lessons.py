@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.ledger import CAUSES, EVENT_KINDS
+from agents.tables.events import CAUSES, EVENT_KINDS
 from simulation import load_scenario, run
 from simulation.browser.session import Session
-from simulation.build import build_world
-from simulation.config import set_path
+from simulation.scenario.config import set_path
+from simulation.world.build import build_world
 
 FOLDER = Path(__file__).parent.parent / "configs" / "lessons"
 FILES = sorted(FOLDER.glob("*.yaml"))
@@ -90,9 +90,15 @@ def test_the_margin_spiral_turns_in_rounds_and_only_through_marks():
     model = lesson_run("margin_spiral", "lenders.mark_to_market=0")
     assert (model.summary["defaults"], model.summary["margin_calls"]) == (0, 0)
     assert model.chip_panel["price"].iloc[3] == pytest.approx(11_537, abs=1)
-    assert model.panel["booked_ltv"].iloc[3] == pytest.approx(0.39, abs=0.005) and model.panel["executable_ltv"].iloc[3] > 8
+    assert (
+        model.panel["booked_ltv"].iloc[3] == pytest.approx(0.39, abs=0.005)
+        and model.panel["executable_ltv"].iloc[3] > 8
+    )
     assert lesson_run("margin_spiral", "market.venue=exchange").panel["defaults"].tolist()[3:7] == [0, 0, 0, 9]
-    assert lesson_run("margin_spiral", "buyers.budget_scale=4", "buyers.power_scale=4").panel["defaults"].tolist().index(1) == 6
+    assert (
+        lesson_run("margin_spiral", "buyers.budget_scale=4", "buyers.power_scale=4").panel["defaults"].tolist().index(1)
+        == 6
+    )
 
 
 def test_ten_thousand_find_their_price_by_who_is_reached():
@@ -106,7 +112,11 @@ def test_ten_thousand_find_their_price_by_who_is_reached():
         first = len(result.world.lenders)
         taken = result.trades.query(f"month == 2 and {first} <= buyer < {first + 4}")["units"].sum()
         assert taken == pytest.approx(units, rel=0.001)
-    for change, price in (("market.calls_a_month=60", 13_356), ("market.venue=exchange", 13_926), ("buyers.budget_scale=0.25", 3_475)):
+    for change, price in (
+        ("market.calls_a_month=60", 13_356),
+        ("market.venue=exchange", 13_926),
+        ("buyers.budget_scale=0.25", 3_475),
+    ):
         assert lesson_run("ten_thousand_h100", change).chip_panel["price"].iloc[2] == pytest.approx(price, rel=0.01)
 
 
@@ -156,7 +166,12 @@ def test_the_books_of_the_miner_in_the_month_of_its_default():
     coins = ("drivers.demand.stress_drift=0", "drivers.demand.stress_jump=0")
     rents = ("drivers.coin.stress_drift=0", "drivers.coin.stress_jump=0")
     #: Chips, mining (millions of dollars in December), bitcoins after the note of September, debt service due.
-    told = {coins: (0.69, -0.21, 45), rents: (0.36, 0.10, 340), (): (0.36, -0.21, 23), ("notes.first_month=600",): (0.36, -0.21, 312)}
+    told = {
+        coins: (0.69, -0.21, 45),
+        rents: (0.36, 0.10, 340),
+        (): (0.36, -0.21, 23),
+        ("notes.first_month=600",): (0.36, -0.21, 312),
+    }
     for changes, (chips, mining, btc) in told.items():
         session = Session(load_scenario(FOLDER / "double_leverage.yaml", list(changes)), 1)
         for month in range(12):
@@ -182,6 +197,16 @@ def test_half_a_backstop_saves_nobody():
     for result, price in ((none, 930), (small, 9_257)):
         sold = result.trades.query(f"month == 3 and turn == 1 and seller == {first}")["price"]
         assert sold.round().unique().tolist() == [price]
-    assert lesson_run("backstop", "policy.backstop.capacity=4e7").panel["defaults"].tolist()[3:] == [2, 0, 0, 5, 0, 0, 1]
-    assert np.isclose(lesson_run("backstop", "policy.backstop.capacity=2e10").summary["losses"], large.summary["losses"], rtol=0.05)
+    assert lesson_run("backstop", "policy.backstop.capacity=4e7").panel["defaults"].tolist()[3:] == [
+        2,
+        0,
+        0,
+        5,
+        0,
+        0,
+        1,
+    ]
+    assert np.isclose(
+        lesson_run("backstop", "policy.backstop.capacity=2e10").summary["losses"], large.summary["losses"], rtol=0.05
+    )
     assert lesson_run("backstop", "policy.backstop.trigger=0.6").summary["defaults"] == 6

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import pages
+from experiments.documents import pages
 from simulation import load_scenario, run
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +27,10 @@ def _missing() -> str:
 
 if _missing() and os.environ.get("FIRESALE_BROWSER"):
     raise RuntimeError(f"tests of the page cannot run: {_missing()}")
-pytestmark = [pytest.mark.skipif(bool(_missing()), reason=f"PAGE NOT TESTED: {_missing()}"), pytest.mark.xdist_group("page")]
+pytestmark = [
+    pytest.mark.skipif(bool(_missing()), reason=f"PAGE NOT TESTED: {_missing()}"),
+    pytest.mark.xdist_group("page"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +93,9 @@ def test_nothing_is_fetched_from_elsewhere(chromium, address):
     page.goto(address)
     page.wait_for_selector("[data-act=step]")
     assert len(asked) > 5
-    assert [url for url in asked if not url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))] == []
+    assert [
+        url for url in asked if not url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))
+    ] == []
     context.close()
 
 
@@ -172,9 +177,13 @@ def test_play_runs_pauses_and_survives_a_reset(page):
 
 
 def test_two_hundred_clicks_at_once(page):
-    page.evaluate("() => { for (let k = 0; k < 200; k++) document.querySelector(`[data-act=${k % 5 === 4 ? 'back' : 'step'}]`).click() }")
+    page.evaluate(
+        "() => { for (let k = 0; k < 200; k++) document.querySelector(`[data-act=${k % 5 === 4 ? 'back' : 'step'}]`).click() }"
+    )
     # The back button is not enabled before the page has answered once: those clicks do nothing.
-    page.wait_for_function("() => Number(document.querySelector('.fs-ctl').dataset.tick) % 1000000 === 160", timeout=60_000)
+    page.wait_for_function(
+        "() => Number(document.querySelector('.fs-ctl').dataset.tick) % 1000000 === 160", timeout=60_000
+    )
     act(page, "month")
     assert tick(page) > 160
 
@@ -252,7 +261,9 @@ def test_the_page_fits_and_no_labels_overlap(page, folder, width, height, dark):
         page.screenshot(path=folder / f"{tab}_{width}{'_dark' if dark else ''}.png")
     assert page.evaluate(_CUT) == []
     assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
-    assert page.evaluate("() => document.querySelector('.fs-main-row').getBoundingClientRect().bottom <= window.innerHeight + 1")
+    assert page.evaluate(
+        "() => document.querySelector('.fs-main-row').getBoundingClientRect().bottom <= window.innerHeight + 1"
+    )
 
 
 def test_a_lesson_asks_and_answers(chromium, folder):

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.contracts import LoanKind, LoanStatus
-from agents.ledger import ITEMS
+from agents.tables.ledger import ITEMS
+from agents.tables.loans import LoanKind, LoanStatus
 from simulation import load_scenario, run
-from simulation.config import set_path
 from simulation.runs import play
+from simulation.scenario.config import set_path
 
 ROOT = Path(__file__).parent.parent
 BASE = load_scenario(ROOT / "configs" / "base.yaml")
@@ -54,7 +54,10 @@ def test_pacing_offers_a_part_a_month(plain):
     paced = play(set_path(STRESSED, {"policy.pacing": 0.1}), SEED)
     first = int(np.flatnonzero(plain.panel.defaults)[0])
     months = slice(first * len(plain.chips), (first + 1) * len(plain.chips))
-    assert paced.chip_panel.forced[months].sum() < plain.chip_panel.forced[months].sum() or plain.chip_panel.forced[months].sum() == 0
+    assert (
+        paced.chip_panel.forced[months].sum() < plain.chip_panel.forced[months].sum()
+        or plain.chip_panel.forced[months].sum() == 0
+    )
 
 
 def test_insurance_pays_what_it_takes_in_books_and_no_more_than_its_capacity(plain):
@@ -89,7 +92,9 @@ def test_disclosure_cuts_advance_rates_when_the_market_is_thin(plain):
 
 def test_matched_loans_have_no_balloon():
     world = play(set_path(STRESSED, {"policy.matched_amortisation": True, "run.months": 12}), SEED)
-    loans = world.loans[(world.loans.status != LoanStatus.FREE) & (world.loans.kind == LoanKind.EQUIPMENT) & (world.loans.opened > 0)]
+    loans = world.loans[
+        (world.loans.status != LoanStatus.FREE) & (world.loans.kind == LoanKind.EQUIPMENT) & (world.loans.opened > 0)
+    ]
     assert len(loans)
     left = loans.principal / loans.amortisation
     assert (loans.maturity - world.clock[0].month + 1 >= left - 1.0).all()
@@ -97,6 +102,16 @@ def test_matched_loans_have_no_balloon():
 
 def test_the_shipped_study_of_policies_names_them_all():
     text = (ROOT / "configs" / "sweeps" / "policies.yaml").read_text()
-    for name in ("backstop", "pacing", "ltv_slope", "haircut_relief", "mark_to_market", "insurance", "venue", "disclosure", "matched_amortisation"):
+    for name in (
+        "backstop",
+        "pacing",
+        "ltv_slope",
+        "haircut_relief",
+        "mark_to_market",
+        "insurance",
+        "venue",
+        "disclosure",
+        "matched_amortisation",
+    ):
         assert name in text
     assert run(BASE.model_copy(), 1, amplification=False).summary["months"] == 60

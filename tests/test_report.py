@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import figures, report
+from experiments.run import report
+from experiments.run.figures import all as figures
 from simulation import load_scenario, run
-from simulation.config import set_path
+from simulation.scenario.config import set_path
 
 BASE = Path(__file__).parents[1] / "configs" / "base.yaml"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.contracts import LoanStatus
-from agents.ledger import EventKind
-from agents.operators import OperatorStatus
+from agents.tables.events import EventKind
+from agents.tables.loans import LoanStatus
+from agents.tables.operators import OperatorStatus
 from simulation import load_scenario, run
 from simulation.browser import choices, panels, series
 from simulation.browser.desk import Desk, Options
@@ -19,8 +19,8 @@ from simulation.browser.graph import Graph
 from simulation.browser.portrait import node_state, portrait
 from simulation.browser.session import Session
 from simulation.browser.why import chain, why
-from simulation.config import set_path
 from simulation.runs import play
+from simulation.scenario.config import set_path
 
 ROOT = Path(__file__).parent.parent
 BASE = ROOT / "configs" / "base.yaml"
@@ -35,7 +35,11 @@ def digest(world) -> str:
     """Return a hash of all that a run consists of: the tape and the space for sorting are not part of it."""
     clock = world.clock.copy()
     clock.tape = 0
-    arrays = [clock if name == "clock" else array for name, array in world._asdict().items() if name not in ("tape", "scratch", "ranking")]
+    arrays = [
+        clock if name == "clock" else array
+        for name, array in world._asdict().items()
+        if name not in ("tape", "scratch", "ranking")
+    ]
     return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()
 
 
@@ -173,7 +177,10 @@ def test_sentences_carry_the_numbers_of_the_tables():
     said = [entry.text for tick, entry in session.log if tick == session.tick]
     start = f"{session.names[int(e.node)]} defaults on "
     amount = f"${e.usd / 1e6:,.1f}m" if e.usd < 999.5e6 else f"${e.usd / 1e9:,.2f}bn"
-    assert any(text.startswith(start + amount) for text in said) or sum(k == EventKind.DEFAULT for k in session.world.events.kind) > 5
+    assert (
+        any(text.startswith(start + amount) for text in said)
+        or sum(k == EventKind.DEFAULT for k in session.world.events.kind) > 5
+    )
 
 
 def test_every_step_is_told_in_few_sentences_that_json_can_carry():
@@ -185,7 +192,12 @@ def test_every_step_is_told_in_few_sentences_that_json_can_carry():
         session.step()
         ticks += 1
         assert 0 <= len(session.log) - before <= 32
-        shown = [panels.tiles(session, "H100"), graph.now(session.world), graph.edges(session.world), panels.log_entries(session)]
+        shown = [
+            panels.tiles(session, "H100"),
+            graph.now(session.world),
+            graph.edges(session.world),
+            panels.log_entries(session),
+        ]
         shown += [graph.lit(session.world, session.shown_events, session.shown_trades), series.dscr_bins(session.world)]
         shown += [series.auctions(session.tape, session.chips, session.names, ""), series.headroom_bins(session.world)]
         if ticks % 10 == 0:
@@ -220,7 +232,9 @@ def test_series_are_the_panels():
     for _ in range(6):
         session.step_month()
     panel = session.result().panel
-    assert series.one("x", "red", series.panel("booked_ltv", 100)(session.world))["values"] == pytest.approx(100 * panel["booked_ltv"], rel=1e-3)
+    assert series.one("x", "red", series.panel("booked_ltv", 100)(session.world))["values"] == pytest.approx(
+        100 * panel["booked_ltv"], rel=1e-3
+    )
     stressed = (panel["stress_demand"] | panel["stress_coin"]).astype(bool).to_numpy()
     shaded = np.zeros(len(panel), bool)
     for first, last in series.stress_bands(session.world):
@@ -228,11 +242,23 @@ def test_series_are_the_panels():
     assert (shaded == stressed).all()
     bins = series.dscr_bins(session.world)
     operators = session.world.operators
-    assert sum(b["value"] for b in bins if b["bad"]) == ((operators.dscr < 1) & (operators.debt > 1) & (operators.status != OperatorStatus.DEFAULTED)).sum()
+    assert (
+        sum(b["value"] for b in bins if b["bad"])
+        == ((operators.dscr < 1) & (operators.debt > 1) & (operators.status != OperatorStatus.DEFAULTED)).sum()
+    )
 
 
 def test_a_large_market_is_drawn_in_groups():
-    scenario = set_path(load_scenario(BASE), {"run.months": 3, "neoclouds.count": 400, "miners.count": 100, "buyers.enterprise.count": 900, "lenders.bank.count": 60})
+    scenario = set_path(
+        load_scenario(BASE),
+        {
+            "run.months": 3,
+            "neoclouds.count": 400,
+            "miners.count": 100,
+            "buyers.enterprise.count": 900,
+            "lenders.bank.count": 60,
+        },
+    )
     session = Session(scenario, 1)
     graph = Graph(session.world, session.names)
     assert len(graph.members) < 300
@@ -297,7 +323,9 @@ def test_both_ends_of_every_slider_make_a_run(desk, path):
         if choice.form == "text":
             desk.change({"path": path, "value": choice.values[end]})
         else:
-            item = next(i for g in choices.groups(desk.session.scenario, desk.pending) for i in g["items"] if i["path"] == path)
+            item = next(
+                i for g in choices.groups(desk.session.scenario, desk.pending) for i in g["items"] if i["path"] == path
+            )
             desk.change({"path": path, "at": 0 if end == 0 else item["steps"]})
         desk.reset(3)
         assert desk.error == ""

@@ -18,10 +18,16 @@ import numpy as np
 import pytest
 
 import experiments
-from experiments.store import Store, StoreError
-from experiments.study import design_points, design_size, read_study
-from experiments.sweep import (
-    ExecutorError,
+from experiments.statistics import bootstrap, bootstrap_columns
+from experiments.sweeps.designs import design_points, design_size
+from experiments.sweeps.figures import figures
+from experiments.sweeps.frame import Frame, outcomes
+from experiments.sweeps.pool import ExecutorError
+from experiments.sweeps.report import write_sweep_report
+from experiments.sweeps.sensitivity import indices
+from experiments.sweeps.store import Store, StoreError
+from experiments.sweeps.study import read_study
+from experiments.sweeps.sweep import (
     manifest,
     measures,
     run_one,
@@ -32,10 +38,8 @@ from experiments.sweep import (
     sweep,
     there,
 )
-from experiments.sweep_figures import Frame, bootstrap, bootstrap_columns, figures, indices, outcomes
-from experiments.sweep_report import write_sweep_report
-from simulation.config import ConfigError
 from simulation.runs import run
+from simulation.scenario.faults import ConfigError
 
 ROOT = Path(__file__).parent.parent
 SMALL = f"""extends: {ROOT}/configs/base.yaml
@@ -52,7 +56,7 @@ record: {panel: [price_h100, depth_h100, booked_ltv], events: true}
 """
 
 
-COMMAND = "from experiments.cli import main; main()"
+COMMAND = "from experiments.command.cli import main; main()"
 
 
 def study(tmp_path, text=GRID, base=SMALL):
@@ -94,12 +98,15 @@ def test_sampled_designs_stay_in_their_ranges(tmp_path, design, points):
     budget = np.array([p["buyers.budget_scale"] for p in made.points])
     assert ltv.min() >= 0.5 and ltv.max() <= 0.9 and budget.min() >= 0.1 - 1e-9 and budget.max() <= 10 + 1e-9
     assert np.log(budget).mean() == pytest.approx(0.0, abs=0.6)
-    assert made.points == design_points(made.plan.sweep, made.axes) and len(made.points) == design_size(made.plan.sweep, made.axes)
+    assert made.points == design_points(made.plan.sweep, made.axes) and len(made.points) == design_size(
+        made.plan.sweep, made.axes
+    )
 
 
 def test_saltelli_finds_the_parameter_that_matters(tmp_path):
     text = "sweep: {design: saltelli, samples: 64, parameters: {lenders.max_ltv: {from: 0.5, to: 0.9}, buyers.budget_scale: {from: 1, to: 2}}}\n"
     made = study(tmp_path, text)
+
     class Known:
         """An outcome that depends on the first parameter alone: its total index is one, the other's nothing."""
 
@@ -153,7 +160,9 @@ def test_faults_are_found_before_anything_runs(tmp_path, text, message):
 @pytest.mark.parametrize("text", ["sweep: 5", "sweep: [1]", "sweep: {parameters: x}", "sweep: yes"])
 def test_nothing_is_set_in_what_is_no_section(tmp_path, text):
     (tmp_path / "study.yaml").write_text(SMALL + text + "\n")
-    with pytest.raises(ConfigError, match="--set: sweep.parameters.lenders.life: '(sweep|parameters)' is not a section"):
+    with pytest.raises(
+        ConfigError, match="--set: sweep.parameters.lenders.life: '(sweep|parameters)' is not a section"
+    ):
         read_study(tmp_path / "study.yaml", ["sweep.parameters.lenders.life=[60]"])
 
 
@@ -172,7 +181,9 @@ def test_spoilt_configs_give_messages(tmp_path):
             elif what < 0.7:
                 del text[at : at + rng.randint(1, 8)]
             else:
-                text[at:at] = list(rng.choice(["null", "1e999", "[", "{a: ", "\t", "yes", "-5", "\x00", "é", ": :", ".nan"]))
+                text[at:at] = list(
+                    rng.choice(["null", "1e999", "[", "{a: ", "\t", "yes", "-5", "\x00", "é", ": :", ".nan"])
+                )
         file.write_text("".join(text), encoding="utf-8")
         try:
             read_study(file)
@@ -189,14 +200,18 @@ def test_a_row_is_what_the_run_gives(tmp_path):
     made = study(tmp_path)
     row, panels, events = run_one(made, 8)
     alone = run(made.scenario_at(1), 1, 2, amplification=False)
-    assert {k: row[k] for k in ("losses", "defaults", "cascade_max", "rent_end")} == {k: alone.summary[k] for k in ("losses", "defaults", "cascade_max", "rent_end")}
+    assert {k: row[k] for k in ("losses", "defaults", "cascade_max", "rent_end")} == {
+        k: alone.summary[k] for k in ("losses", "defaults", "cascade_max", "rent_end")
+    }
     assert np.array_equal(panels[0]["booked_ltv"], alone.panel["booked_ltv"])
     assert np.array_equal(panels[0]["price_h100"], alone.chip_panel.query("chip == 'H100'")["price"])
     assert len(events[0][1]) == len(alone.events)
 
 
 def test_a_run_stops_at_its_threshold(tmp_path):
-    made = study(tmp_path, "stop: {months: 12, when: {measure: rent, at_most: 2.0}}\nreplications: 12\nrecord: {panel: [rent]}\n")
+    made = study(
+        tmp_path, "stop: {months: 12, when: {measure: rent, at_most: 2.0}}\nreplications: 12\nrecord: {panel: [rent]}\n"
+    )
     rents = [run_one(made, r)[1][0]["rent"] for r in range(12)]
     months = [len(rent) for rent in rents]
     assert max(months) <= 12 and min(months) < 12
@@ -228,7 +243,7 @@ def test_a_failing_run_is_a_row_with_its_message(tmp_path, monkeypatch):
     def broken(world):
         raise ValueError("broken on purpose")
 
-    monkeypatch.setattr("experiments.sweep.measures", broken)
+    monkeypatch.setattr("experiments.sweeps.sweep.measures", broken)
     progress = sweep(made, str(tmp_path / "out"), workers=1)
     assert (progress.done, progress.failed) == (3, 3)
     runs = experiments.load(str(tmp_path / "out")).runs
@@ -250,7 +265,9 @@ def test_every_executor_gives_the_same_bytes(tmp_path):
 
 def _sizes_differ(tmp_path) -> bool:
     """Chunks depend on measured speed: then all rows must agree."""
-    frames = [experiments.load(str(tmp_path / name)).runs.drop(columns="wall_ms") for name in ("one", "threads", "processes")]
+    frames = [
+        experiments.load(str(tmp_path / name)).runs.drop(columns="wall_ms") for name in ("one", "threads", "processes")
+    ]
     return frames[0].equals(frames[1]) and frames[0].equals(frames[2])
 
 
@@ -260,7 +277,10 @@ def test_a_dask_cluster_gives_the_same_rows(tmp_path):
 
     made = study(tmp_path, "replications: 6\n")
     sweep(made, str(tmp_path / "here"), workers=1)
-    with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster, Client(cluster):
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster,
+        Client(cluster),
+    ):
         sweep(made, str(tmp_path / "there"), dask=cluster.scheduler_address)
     here, there = (experiments.load(str(tmp_path / name)).runs.drop(columns="wall_ms") for name in ("here", "there"))
     assert here.equals(there)
@@ -272,7 +292,9 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path, monkeypa
     sweep(made, whole, workers=2)
     expected = bytes_of(whole)
     # A server that has loaded the engine and its kernels forks each process: a try takes no longer than the sweep.
-    warm = f"from experiments import study, sweep\nsweep.run_one(study.read_study({str(tmp_path / 'study.yaml')!r}), 0)\n"
+    warm = (
+        f"from experiments import study, sweep\nsweep.run_one(study.read_study({str(tmp_path / 'study.yaml')!r}), 0)\n"
+    )
     (tmp_path / "firesale_warm.py").write_text(warm)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     context = multiprocessing.get_context("forkserver")
@@ -345,7 +367,11 @@ def test_other_inputs_are_not_mixed(tmp_path):
 
 def test_a_second_process_is_refused_and_a_dead_one_forgotten(tmp_path):
     store = Store(str(tmp_path / "out"))
-    with store.locked(), pytest.raises(StoreError, match=f"process {os.getpid()} on"), Store(str(tmp_path / "out")).locked():
+    with (
+        store.locked(),
+        pytest.raises(StoreError, match=f"process {os.getpid()} on"),
+        Store(str(tmp_path / "out")).locked(),
+    ):
         pass
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
@@ -368,7 +394,9 @@ def test_a_refusal_says_what_differs(tmp_path):
     with pytest.raises(StoreError, match="replications was 3, is 4"):
         sweep(study(tmp_path, "replications: 4\n"), place, workers=1)
     with pytest.raises(StoreError, match=r"chips.H100.power was 1.3, is 1.5; lenders.bank.life was 72.0, is 30.0"):
-        changed = read_study(tmp_path / "study.yaml", ["lenders.bank.life=30", "chips.H100.power=1.5", "replications=3"])
+        changed = read_study(
+            tmp_path / "study.yaml", ["lenders.bank.life=30", "chips.H100.power=1.5", "replications=3"]
+        )
         sweep(changed, place, workers=1)
     assert there(study(tmp_path, "replications: 3\n"), place) == 3
     # Words are no inputs.
@@ -408,7 +436,10 @@ def test_a_shipped_study_survives_its_text(tmp_path, file):
 def test_a_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "afile").touch()
     made = study(tmp_path, "replications: 2\n")
-    for place, words in (("afile", "is a file; give another folder"), ("afile/x", r"cannot be written \(Not a directory\)")):
+    for place, words in (
+        ("afile", "is a file; give another folder"),
+        ("afile/x", r"cannot be written \(Not a directory\)"),
+    ):
         with pytest.raises(StoreError, match=words):
             sweep(made, str(tmp_path / place), workers=1)
     with pytest.raises(StoreError, match="is a file"):
@@ -418,7 +449,11 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
 def test_a_folder_that_may_not_be_written_is_refused(tmp_path):
     without = []
     if os.geteuid() == 0:  # root writes everywhere, unless it gives that up
-        without = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
+        without = [
+            "setpriv",
+            "--bounding-set=-dac_override,-dac_read_search",
+            "--inh-caps=-dac_override,-dac_read_search",
+        ]
         if shutil.which("setpriv") is None or subprocess.run([*without, "true"], capture_output=True).returncode:
             pytest.skip("READ-ONLY FOLDER NOT TESTED: root without setpriv")
     study(tmp_path, "replications: 2\n")
@@ -469,9 +504,9 @@ def test_failed_runs_are_counted_again(tmp_path, monkeypatch):
         return real(world)
 
     broken.first = False
-    monkeypatch.setattr("experiments.sweep.measures", broken)
+    monkeypatch.setattr("experiments.sweeps.sweep.measures", broken)
     place = str(tmp_path / "out")
-    monkeypatch.setattr("experiments.sweep.measure", lambda study: 1.0)
+    monkeypatch.setattr("experiments.sweeps.sweep.measure", lambda study: 1.0)
 
     def tell(progress):
         broken.first = progress.done == 0  # after the measuring
@@ -482,7 +517,9 @@ def test_failed_runs_are_counted_again(tmp_path, monkeypatch):
     assert progress.failed == 1 and progress.done == made.runs, "an earlier failure does not end the rest"
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not Path("/proc/mounts").exists(), reason="FULL DISK NOT TESTED: needs a tmpfs of its own")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not Path("/proc/mounts").exists(), reason="FULL DISK NOT TESTED: needs a tmpfs of its own"
+)
 def test_a_full_disk_loses_nothing(tmp_path):
     small = tmp_path / "small"
     small.mkdir()
@@ -545,14 +582,19 @@ def test_every_design_has_figures_that_show_something(tmp_path, text, heads):
     for one in drawn:
         assert one.note
         for ax in (ax for ax in one.figure.axes if ax.get_visible()):
-            assert ax.lines or ax.collections or ax.patches or ax.images, f"{one.head}: an empty panel {ax.get_title()!r}"
+            assert ax.lines or ax.collections or ax.patches or ax.images, (
+                f"{one.head}: an empty panel {ax.get_title()!r}"
+            )
             assert ax.get_xlabel() and (ax.get_title() or ax.get_ylabel())
     page = Path(write_sweep_report(place)).read_text()
     assert all(head in page for head in heads) and "nan [" not in page.split("By design point")[0]
 
 
 def test_changes_are_by_draw_and_against_the_reference(tmp_path):
-    made = study(tmp_path, "sweep: {parameters: {buyers.budget_scale: [1, 2], market.venue: [network, exchange]}}\nreplications: 8\nreport: {against: {market.venue: network}}\n")
+    made = study(
+        tmp_path,
+        "sweep: {parameters: {buyers.budget_scale: [1, 2], market.venue: [network, exchange]}}\nreplications: 8\nreport: {against: {market.venue: network}}\n",
+    )
     sweep(made, str(tmp_path / "out"), workers=2)
     runs = experiments.load(str(tmp_path / "out")).runs
     frame = Frame(made, runs, ("buyers.budget_scale", "market.venue"), outcomes(("losses",)))
@@ -602,12 +644,19 @@ def test_rerun_repeats_the_row(tmp_path):
     made = study(tmp_path)
     place = tmp_path / "out"
     sweep(made, str(place), workers=1)
-    done = subprocess.run([sys.executable, "-c", COMMAND, "rerun", str(place), "8", "--out", str(tmp_path / "whole")], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, "rerun", str(place), "8", "--out", str(tmp_path / "whole")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "whole" / "summary.json").read_text())
     row = experiments.load(str(place)).runs.iloc[8]
     assert summary["losses"] == row["losses"] and summary["defaults"] == row["defaults"]
-    missing = subprocess.run([sys.executable, "-c", COMMAND, "rerun", str(place), "999"], cwd=ROOT, capture_output=True, text=True)
+    missing = subprocess.run(
+        [sys.executable, "-c", COMMAND, "rerun", str(place), "999"], cwd=ROOT, capture_output=True, text=True
+    )
     assert missing.returncode == 2 and "has runs 0 to 35, not 999" in missing.stderr
 
 

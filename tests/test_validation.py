@@ -12,19 +12,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments import cli
+from experiments.command import cli
 from experiments.validation import SHIPPED, check_cases, load_cases
 from experiments.validation.check import FAIL, PASS, UNKNOWN, check_case
 from experiments.validation.funds import hill_index
 from experiments.validation.reference import balance_sheets, numpy_rounds
 from experiments.validation.stress import scaled
-from simulation.build import build_world
-from simulation.config import base_config, load_scenario
-from simulation.deleveraging import cascade, deleverage, make_system
-from simulation.distress import spread_distress
-from simulation.equilibrium import Market, equilibrium, sales_at, world_equilibrium
-from simulation.impact import price_left
+from simulation.literature.deleveraging import cascade, deleverage, make_system
+from simulation.literature.distress import spread_distress
+from simulation.literature.equilibrium import Market, equilibrium, sales_at, world_equilibrium
+from simulation.markets.impact import price_left
 from simulation.month import MONTH, advance
+from simulation.scenario.config import load_scenario
+from simulation.scenario.document import base_config
+from simulation.world.build import build_world
 
 CASES = load_cases()
 ORACLES = os.environ.get("FIRESALE_ORACLES")
@@ -52,7 +53,9 @@ def test_further_cases():
         assert check.verdict == PASS, explain(check)
 
 
-@pytest.mark.parametrize("name", ["EN-1", "CFS-1", "CFS-N2", "FEIN-1", "D-exact", "GLT-1", "CS-1", "DR-chain", "CA-4", "CM-3", "H-1"])
+@pytest.mark.parametrize(
+    "name", ["EN-1", "CFS-1", "CFS-N2", "FEIN-1", "D-exact", "GLT-1", "CS-1", "DR-chain", "CA-4", "CM-3", "H-1"]
+)
 def test_every_expected_number_is_compared(name):
     # Move each number of the case in turn by a thousandth: the verdict must notice.
     case = next(c for c in CASES if c.id == name)
@@ -100,7 +103,20 @@ def cases_in(tmp_path, text):
 
 
 def test_a_new_case_of_a_known_form_needs_no_code(tmp_path):
-    doc = {"oracle": "a", "cases": [{"id": "EN-new", "inputs": {"L": [["0", "2"], ["0", "0"]], "external_assets": ["1/2", "1"], "external_liabilities": [0, 0]}, "expected": {"clearing_vector": ["1/2", 0], "defaults": [0]}}]}
+    doc = {
+        "oracle": "a",
+        "cases": [
+            {
+                "id": "EN-new",
+                "inputs": {
+                    "L": [["0", "2"], ["0", "0"]],
+                    "external_assets": ["1/2", "1"],
+                    "external_liabilities": [0, 0],
+                },
+                "expected": {"clearing_vector": ["1/2", 0], "defaults": [0]},
+            }
+        ],
+    }
     (check,) = check_cases(cases_in(tmp_path, json.dumps(doc)))
     assert check.verdict == PASS
     doc["cases"][0]["expected"]["clearing_vector"][0] = 0.6
@@ -123,7 +139,15 @@ def test_what_is_not_known_is_said(tmp_path, capsys):
 
 
 def test_expected_values_that_are_not_computed_are_named(tmp_path):
-    doc = {"cases": [{"id": "g", "inputs": {"bids": [[2, 1]], "asks": [[1, 1]], "reference": None}, "expected": {"price": 1.5, "mood": 3}}]}
+    doc = {
+        "cases": [
+            {
+                "id": "g",
+                "inputs": {"bids": [[2, 1]], "asks": [[1, 1]], "reference": None},
+                "expected": {"price": 1.5, "mood": 3},
+            }
+        ]
+    }
     (check,) = check_cases(cases_in(tmp_path, json.dumps(doc)))
     assert check.verdict == PASS
     assert check.passed_over == ["mood"]
@@ -138,7 +162,13 @@ def test_inputs_that_do_not_fit_are_a_failure_with_a_reason(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "where"),
-    [('{"a": 1,}', "cases.json:1:"), ("[1]", "cases.json:1:1"), ('{"cases": [3]}', "must be an object"), ('{"cases": [{"inputs": 1, "expected": {}}]}', "must be objects"), ("\xff", "UTF-8")],
+    [
+        ('{"a": 1,}', "cases.json:1:"),
+        ("[1]", "cases.json:1:1"),
+        ('{"cases": [3]}', "must be an object"),
+        ('{"cases": [{"inputs": 1, "expected": {}}]}', "must be objects"),
+        ("\xff", "UTF-8"),
+    ],
 )
 def test_bad_files_are_located(tmp_path, capsys, text, where):
     (tmp_path / "cases.json").write_bytes(text.encode("latin-1"))
@@ -184,7 +214,14 @@ def test_the_written_block_is_replaced(tmp_path):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 60), st.integers(1, 8), st.integers(0, 10_000), st.floats(0, 0.5), st.floats(0.0, 0.1), st.sampled_from([0.035, 0.04, 1.0]))
+@given(
+    st.integers(1, 60),
+    st.integers(1, 8),
+    st.integers(0, 10_000),
+    st.floats(0, 0.5),
+    st.floats(0.0, 0.1),
+    st.sampled_from([0.035, 0.04, 1.0]),
+)
 def test_rounds_agree_with_numpy(n, m, seed, shock, impact, trigger):
     x = balance_sheets(n, m, seed)
     half = 0.5 * x["liabilities"]
@@ -213,7 +250,12 @@ def test_scaled_reads_arrays_and_says_what_is_missing(tmp_path, capsys):
     out = capsys.readouterr().out
     assert f"defaults: {sum(expected[0])} " in out
     assert "milliseconds" in out
-    for name, value, words in (("cash", None, "lacks the array cash"), ("equity", x["equity"] * 2, "does not balance"), ("holdings", x["holdings"][:, 0], "N x M"), ("cash", x["cash"] * np.nan, "finite")):
+    for name, value, words in (
+        ("cash", None, "lacks the array cash"),
+        ("equity", x["equity"] * 2, "does not balance"),
+        ("holdings", x["holdings"][:, 0], "N x M"),
+        ("cash", x["cash"] * np.nan, "finite"),
+    ):
         arrays = {k: v for k, v in x.items() if k != name} | ({name: value} if value is not None else {})
         np.savez(tmp_path / "y.npz", **arrays)
         with pytest.raises(SystemExit) as exit_:
@@ -251,13 +293,27 @@ def test_shapes_are_checked():
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.integers(1, 6), st.integers(1, 3), st.integers(0, 10_000), st.sampled_from(["capital_ratio", "shortfall"]), st.floats(0.005, 0.2))
+@given(
+    st.integers(1, 6),
+    st.integers(1, 3),
+    st.integers(0, 10_000),
+    st.sampled_from(["capital_ratio", "shortfall"]),
+    st.floats(0.005, 0.2),
+)
 def test_equilibria_are_fixed_points_and_ordered(n, m, seed, rule, alpha):
     rng = np.random.default_rng(seed)
     owed = rng.uniform(0, 3, (n, n)) * (rng.random((n, n)) < 0.5)
     np.fill_diagonal(owed, 0)
     impact = np.diag(rng.uniform(0.2, 1, m)) * alpha
-    market = Market(rng.uniform(0, 8, (n, m)), rng.uniform(0, 3, n), rng.uniform(2, 12, n), owed, lambda q: np.exp(-impact @ q), rule, 0.1)
+    market = Market(
+        rng.uniform(0, 8, (n, m)),
+        rng.uniform(0, 3, n),
+        rng.uniform(2, 12, n),
+        owed,
+        lambda q: np.exp(-impact @ q),
+        rule,
+        0.1,
+    )
     top, low = equilibrium(market), equilibrium(market, greatest=False)
     assert (low.prices <= top.prices + 1e-9).all()
     for found, greatest in ((top, True), (low, False)):

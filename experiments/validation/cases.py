@@ -8,10 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from simulation.config import ConfigError, Fault
+from simulation.scenario.faults import ConfigError, Fault
 
 #: The cases that come with the project.
 SHIPPED = Path(__file__).resolve().parents[2] / "configs" / "validation"
+
 
 _FRACTION = re.compile(r"-?\d+(/\d+)?|-?\d*\.\d+")
 
@@ -105,20 +106,38 @@ def _cases_of(file: Path, doc: dict[str, Any]) -> list[Case]:
     for k, case in enumerate(listed):
         if not isinstance(case, dict) or not {"inputs", "expected"} <= set(case):
             raise _refuse(file, 0, 0, f"case {k + 1} of the list must be an object with inputs and expected values")
-        add(str(case.get("id", f"{model}-{k + 1}")), str(case.get("title", title)), case["inputs"], case["expected"], case.get("tolerance"))
+        add(
+            str(case.get("id", f"{model}-{k + 1}")),
+            str(case.get("title", title)),
+            case["inputs"],
+            case["expected"],
+            case.get("tolerance"),
+        )
     if "monte_carlo" in doc:
         for group in _ensembles(doc):
             add(f"{model.upper()}-{group[0]}", title, group[1], group[2], 0.0)
     if "deterministic_case" in doc:
         case = doc["deterministic_case"]
-        add(f"{model.upper()}-exact", f"{title}: round by round", case["inputs"], case["expected"], case.get("tolerance"))
+        add(
+            f"{model.upper()}-exact",
+            f"{title}: round by round",
+            case["inputs"],
+            case["expected"],
+            case.get("tolerance"),
+        )
     if "network" in doc and isinstance(doc.get("expected"), dict):
         for name, part in _network_parts(doc):
             add(f"{model.upper()}-{name}", title, doc["network"], part, 1e-8)
     elif isinstance(doc.get("expected"), list):
         for sweep in dict.fromkeys(str(run.get("sweep", "runs")) for run in doc["expected"]):
             runs = [run for run in doc["expected"] if str(run.get("sweep", "runs")) == sweep]
-            add(f"{model.upper()}-{sweep}", f"{title}: {len(runs)} runs", doc.get("inputs"), {"runs": runs}, doc.get("tolerance"))
+            add(
+                f"{model.upper()}-{sweep}",
+                f"{title}: {len(runs)} runs",
+                doc.get("inputs"),
+                {"runs": runs},
+                doc.get("tolerance"),
+            )
     elif "inputs" in doc and "expected" in doc:
         expected = dict(doc["expected"])
         if "finite_agents" in doc:
@@ -126,7 +145,17 @@ def _cases_of(file: Path, doc: dict[str, Any]) -> list[Case]:
         add(f"{model.upper()}-1", title, doc["inputs"], expected, doc.get("tolerance"))
     if not found:
         # Said as a case of unknown form, never passed over.
-        found.append(Case(model, file.stem, title, {k: v for k, v in doc.items() if k not in ("oracle", "title")}, {}, 0.0, file.name))
+        found.append(
+            Case(
+                model,
+                file.stem,
+                title,
+                {k: v for k, v in doc.items() if k not in ("oracle", "title")},
+                {},
+                0.0,
+                file.name,
+            )
+        )
     return found
 
 
@@ -152,7 +181,10 @@ def _network_parts(doc: dict[str, Any]) -> list[tuple[str, dict]]:
     parts = []
     for name, table in doc["expected"].items():
         if isinstance(table, dict):
-            parts += [(f"{name}-{kind}".replace("default_of_each_bank-", ""), {name: {kind: rows}}) for kind, rows in table.items()]
+            parts += [
+                (f"{name}-{kind}".replace("default_of_each_bank-", ""), {name: {kind: rows}})
+                for kind, rows in table.items()
+            ]
         else:
             parts.append((name, {name: table}))
     published = {k: v for k, v in doc.get("published", {}).items() if "top10" in k}

@@ -46,7 +46,10 @@ class Check(NamedTuple):
 #: A form: whether it knows a case, and the values that it computes for it (in the shape of the expected ones).
 #: A value ``Band(x, allowed)`` brings its own tolerance, e.g. of a Monte Carlo estimate.
 Form = tuple[Callable[[dict], bool], Callable[[Case], dict[str, Any]]]
+
+
 FORMS: tuple[Form, ...] = (*networks.FORMS, *firesales.FORMS, *contagion.FORMS, *stress.FORMS, *market.FORMS)
+
 
 # Said about a case, not computed by it.
 _SAID = {"published", "note", "rule", "exact"}
@@ -66,11 +69,22 @@ def check_case(case: Case) -> Check:
     begun = time.perf_counter()
     solve = next((solve for knows, solve in FORMS if knows(case.inputs)), None)
     if solve is None:
-        return Check(case, UNKNOWN, [], sorted(case.expected), 0.0, f"no form has the inputs {', '.join(sorted(case.inputs)) or '(none)'}")
+        return Check(
+            case,
+            UNKNOWN,
+            [],
+            sorted(case.expected),
+            0.0,
+            f"no form has the inputs {', '.join(sorted(case.inputs)) or '(none)'}",
+        )
     try:
         got = solve(case)
     except Exception as error:  # whatever a file of cases holds: a failed case with its reason, not a lost run
-        reason = f"lacks {error}" if isinstance(error, KeyError) else (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = (
+            f"lacks {error}"
+            if isinstance(error, KeyError)
+            else (str(error).strip().splitlines() or [type(error).__name__])[0]
+        )
         return Check(case, FAIL, [], [], time.perf_counter() - begun, f"the inputs do not fit the form: {reason}")
     quantities: list[Quantity] = []
     over: list[str] = []
@@ -81,7 +95,14 @@ def check_case(case: Case) -> Check:
             elif name not in _SAID and not name.endswith("_exact"):
                 over.append(name)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        return Check(case, FAIL, quantities, over, time.perf_counter() - begun, f"the expected values do not fit the form: {error}")
+        return Check(
+            case,
+            FAIL,
+            quantities,
+            over,
+            time.perf_counter() - begun,
+            f"the expected values do not fit the form: {error}",
+        )
     sound = quantities and all(q.holds for q in quantities)
     note = "" if quantities else "nothing that it expects is computed"
     return Check(case, PASS if sound else FAIL, quantities, over, time.perf_counter() - begun, note)

@@ -8,16 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from agents.lenders.clearing import clear_payments
 from experiments.validation.band import Band
 from experiments.validation.cases import Case
-from simulation.clearing import clear_payments
-from simulation.deleveraging import cascade, clear_sales, make_system, order_sales
+from simulation.literature.deleveraging import cascade, clear_sales, make_system, order_sales
 
 _TIE = 1e-9
+
+
 _STREAM = 20_100_601
 
 
-def _links(rng: np.random.Generator, rows: int, columns: int, mean: float, loops: bool) -> tuple[np.ndarray, np.ndarray]:
+def _links(
+    rng: np.random.Generator, rows: int, columns: int, mean: float, loops: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw independent links between ``rows`` and ``columns`` with ``mean`` a row, sorted by row; without loops unless ``loops``."""
     width = columns if loops else columns - 1
     if not 0.0 <= mean <= 0.5 * width:
@@ -60,13 +64,23 @@ def spread_by_sales(rng: np.random.Generator, n: int, m: int, mean: float, lever
     first = np.concatenate(([0], np.cumsum(degree)))
     # Banks that hold nothing keep their unit in cash.
     zero = np.zeros(n)
-    system = make_system(np.where(degree > 0, 0.0, 1.0), (first, asset, units), zero, np.full(n, 1.0 - 1.0 / leverage), zero, issued=issued, impact=alpha)
+    system = make_system(
+        np.where(degree > 0, 0.0, 1.0),
+        (first, asset, units),
+        zero,
+        np.full(n, 1.0 - 1.0 / leverage),
+        zero,
+        issued=issued,
+        impact=alpha,
+    )
     hit = system.institutions[rng.integers(n)]
     hit["loan"] = 2.0
     return cascade(system) / n
 
 
-def _window(draw: Callable[[np.random.Generator], float], draws: int, threshold: float, key: int) -> tuple[float, float | None]:
+def _window(
+    draw: Callable[[np.random.Generator], float], draws: int, threshold: float, key: int
+) -> tuple[float, float | None]:
     """Return how often a failure spreads to more than ``threshold`` of all, and how far it then goes on average."""
     rngs = [np.random.default_rng(s) for s in np.random.SeedSequence([_STREAM, key]).spawn(draws)]
     # One thread: the draws are too short for more.
@@ -75,7 +89,9 @@ def _window(draw: Callable[[np.random.Generator], float], draws: int, threshold:
     return float(spread.mean()), float(fractions[spread].mean()) if spread.any() else None
 
 
-def _bands(case: Case, name: str, results: list[tuple[float, float | None]], extra: float, near: float, draws: int) -> dict[str, Any]:
+def _bands(
+    case: Case, name: str, results: list[tuple[float, float | None]], extra: float, near: float, draws: int
+) -> dict[str, Any]:
     """Return frequencies with bands of three standard errors + ``extra``, extents with ``near`` (wide at the window's edges)."""
     frequency, extent = [], []
     for k, (often, far) in enumerate(results):
@@ -96,7 +112,12 @@ def default_window(case: Case) -> dict[str, Any]:
     results = []
     for k, z in enumerate(x["z"]):
         results.append(
-            _window(lambda rng, z=z: _default_fraction(rng, int(x["n_banks"]), z, buffer, x["interbank_assets_share"]), int(x["draws"]), x["contagion_threshold"], k)
+            _window(
+                lambda rng, z=z: _default_fraction(rng, int(x["n_banks"]), z, buffer, x["interbank_assets_share"]),
+                int(x["draws"]),
+                x["contagion_threshold"],
+                k,
+            )
         )
     return _bands(case, "z", results, 0.03, 0.02, int(x["draws"]))
 
@@ -105,7 +126,12 @@ def sales_window(case: Case) -> dict[str, Any]:
     """Caccioli et al. (2014): frequency and extent of contagion by the average number of assets held."""
     x = case.inputs
     results = [
-        _window(lambda rng, mu=mu: spread_by_sales(rng, int(x["N"]), int(x["M"]), mu, x["leverage"], x["alpha"]), int(x["draws"]), x["contagion_threshold"], k)
+        _window(
+            lambda rng, mu=mu: spread_by_sales(rng, int(x["N"]), int(x["M"]), mu, x["leverage"], x["alpha"]),
+            int(x["draws"]),
+            x["contagion_threshold"],
+            k,
+        )
         for k, mu in enumerate(x["mu_b"])
     ]
     return _bands(case, "mu_b", results, 0.02, 0.03, int(x["draws"]))

@@ -1,4 +1,4 @@
-"""Equilibria of forced sales under inverse demand: :mod:`simulation.equilibrium`."""
+"""Equilibria of forced sales under inverse demand: :mod:`simulation.literature.equilibrium`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from experiments.validation.cases import Case
-from simulation.equilibrium import Equilibrium, Market, all_prices, equilibrium
-from simulation.impact import ImpactForm, price_left
+from simulation.literature.equilibrium import Equilibrium, Market, all_prices, equilibrium
+from simulation.markets.impact import ImpactForm, price_left
 
 # The rule itself, called from Python.
 _left = getattr(price_left, "py_func", price_left)
@@ -51,7 +51,7 @@ def network(case: Case) -> dict[str, Any]:
         unique = "alpha" in case.inputs and case.inputs["alpha"] * market.holdings.sum() <= 1.0
         found |= {name: top.prices[0] for name in ("price", "greatest_equilibrium_price")}
         found |= {name: low.prices[0] for name in ("least_price", "least_equilibrium_price")}
-        found |= { "price_path": _path(top, case), "uniqueness_condition_q_f_q_increasing": unique}
+        found |= {"price_path": _path(top, case), "uniqueness_condition_q_f_q_increasing": unique}
     return found
 
 
@@ -87,7 +87,11 @@ def one_bank(case: Case) -> dict[str, Any]:
 def raise_cash(case: Case) -> dict[str, Any]:
     """One seller who must raise cash K where p = exp(-alpha q): least sale with q p(q) = K; nothing raises more than 1/(alpha e)."""
     x = case.inputs
-    most = 1.0 / (x["alpha"] * math.e) if x["units"] * x["alpha"] >= 1.0 else x["units"] * math.exp(-x["alpha"] * x["units"])
+    most = (
+        1.0 / (x["alpha"] * math.e)
+        if x["units"] * x["alpha"] >= 1.0
+        else x["units"] * math.exp(-x["alpha"] * x["units"])
+    )
     market = Market(
         np.array([[x["units"]]], float), np.zeros(1), np.array([x["cash_needed"]], float), np.zeros((1, 1)),
         _exponential(np.array([[x["alpha"]]])), "shortfall",
@@ -109,10 +113,24 @@ def leverage_cap(case: Case) -> dict[str, Any]:
 
     def solve(sigma: np.ndarray, volume: np.ndarray, greatest: bool) -> Equilibrium:
         def demand(q: np.ndarray) -> np.ndarray:
-            return np.array([_left(ImpactForm.SQUARE_ROOT, float(x["kappa"] * s), float(u / v)) for s, u, v in zip(sigma, q, volume, strict=True)])
+            return np.array(
+                [
+                    _left(ImpactForm.SQUARE_ROOT, float(x["kappa"] * s), float(u / v))
+                    for s, u, v in zip(sigma, q, volume, strict=True)
+                ]
+            )
 
         debts = bonds.sum(1) + loans - equity
-        market = Market(bonds, np.zeros(len(loans)), debts, np.zeros((len(loans),) * 2), demand, "capital_ratio", 1 / x["leverage_cap"], loans)
+        market = Market(
+            bonds,
+            np.zeros(len(loans)),
+            debts,
+            np.zeros((len(loans),) * 2),
+            demand,
+            "capital_ratio",
+            1 / x["leverage_cap"],
+            loans,
+        )
         return equilibrium(market, greatest=greatest)
 
     top, low = solve(sigma, volume, True), solve(sigma, volume, False)

@@ -1,4 +1,4 @@
-"""What leverage does to returns: kurtosis, skew, Hill index by the funds' leverage cap (:mod:`simulation.funds`)."""
+"""What leverage does to returns: kurtosis, skew, Hill index by the funds' leverage cap (:mod:`simulation.literature.funds`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from simulation.funds import leveraged_funds
+from simulation.literature.funds import leveraged_funds
 
 _STEPS, _WARM, _SEEDS = 50_000, 2_000, 15
 
@@ -34,11 +34,20 @@ def hill_index(losses: np.ndarray, share: float = 0.1) -> float:
 def tails(prices: np.ndarray) -> Tails:
     """Return the tails of the log returns of a path of prices."""
     returns = np.diff(np.log(prices))
-    return Tails(float(stats.kurtosis(returns)), float(stats.skew(returns)), hill_index(-returns), float(returns.std()), float(returns.min()))
+    return Tails(
+        float(stats.kurtosis(returns)),
+        float(stats.skew(returns)),
+        hill_index(-returns),
+        float(returns.std()),
+        float(returns.min()),
+    )
 
 
-def fund_statistics(caps: list[float], steps: int = _STEPS, seeds: int = _SEEDS, **options: Any) -> dict[str, list[float]]:
+def fund_statistics(
+    caps: list[float], steps: int = _STEPS, seeds: int = _SEEDS, **options: Any
+) -> dict[str, list[float]]:
     """Return the median over seeds of each statistic, one entry a leverage cap; the same draws for all caps."""
+
     def one(cap: float, seed: int) -> Tails:
         return tails(leveraged_funds(cap, steps, seed, **options).prices[_WARM:])
 

@@ -9,7 +9,7 @@ import numpy as np
 from experiments.validation.band import Band
 from experiments.validation.cases import Case
 from experiments.validation.funds import fund_statistics
-from simulation.auction import call_auction, clear_budget_auction, order_schedule
+from simulation.markets.auction import call_auction, clear_budget_auction, order_schedule
 
 
 def call(case: Case) -> dict[str, Any]:
@@ -32,7 +32,9 @@ def call(case: Case) -> dict[str, Any]:
     }
 
 
-def budget_auction(limit: np.ndarray, cap: np.ndarray, budget: np.ndarray, reserve: np.ndarray, units: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+def budget_auction(
+    limit: np.ndarray, cap: np.ndarray, budget: np.ndarray, reserve: np.ndarray, units: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
     """Clear the market's own auction; return (price, fills of the bids, fills of the asks)."""
     n, m = len(limit), len(reserve)
     if any(x.shape != (n,) for x in (limit, cap, budget)) or any(x.shape != (m,) for x in (reserve, units)):
@@ -40,7 +42,16 @@ def budget_auction(limit: np.ndarray, cap: np.ndarray, budget: np.ndarray, reser
     bid_fill, ask_fill = np.zeros(n), np.zeros(m)
     orders = [np.zeros(k, np.int64) for k in (n, m, max(n, m))]
     price, _volume = clear_budget_auction(
-        limit.astype(float), cap.astype(float), budget.astype(float), n, reserve.astype(float), units.astype(float), m, *orders, bid_fill, ask_fill
+        limit.astype(float),
+        cap.astype(float),
+        budget.astype(float),
+        n,
+        reserve.astype(float),
+        units.astype(float),
+        m,
+        *orders,
+        bid_fill,
+        ask_fill,
     )
     return price, bid_fill, ask_fill
 
@@ -51,9 +62,16 @@ def cash_in_the_market(case: Case) -> dict[str, Any]:
     outside = x.get("outsider_value")
     limit = np.array([x["peer_value"]] + ([outside] if outside is not None else []))
     budget = np.array([x["peer_cash"], 1e30][: len(limit)])
-    price, fills, _ = budget_auction(limit, np.full(len(limit), 1e18), budget, np.zeros(1), np.array([x["units_for_sale"]]))
+    price, fills, _ = budget_auction(
+        limit, np.full(len(limit), 1e18), budget, np.zeros(1), np.array([x["units_for_sale"]])
+    )
     bought = [*fills.tolist(), 0.0]
-    return {"price": price, "bought_by_peers": bought[0], "bought_by_outsiders": bought[1], "proceeds": price * float(fills.sum())}
+    return {
+        "price": price,
+        "bought_by_peers": bought[0],
+        "bought_by_outsiders": bought[1],
+        "proceeds": price * float(fills.sum()),
+    }
 
 
 def natural_buyers(agents: int, down: float, loans: bool) -> float:
@@ -109,7 +127,8 @@ def leverage_cycle(case: Case) -> dict[str, Any]:
     for count in case.expected.get("finite_agents", {}):
         # By the auction of this project; N buyers come within 1/N of the continuum.
         finite[count] = {
-            name: Band(natural_buyers(int(count), down, loans), 1.0 / int(count)) for name, loans in (("no_leverage", False), ("leverage", True))
+            name: Band(natural_buyers(int(count), down, loans), 1.0 / int(count))
+            for name, loans in (("no_leverage", False), ("leverage", True))
         }
     found["finite_agents"] = finite
     return found
@@ -117,7 +136,11 @@ def leverage_cycle(case: Case) -> dict[str, Any]:
 
 def _caps(x: dict) -> list[float]:
     """Return the leverage caps that a case sweeps: its list of numbers named after leverage or lambda."""
-    found = [v for k, v in x.items() if isinstance(v, list) and ("leverage" in k.lower() or "lambda" in k.lower()) and len(v) > 1]
+    found = [
+        v
+        for k, v in x.items()
+        if isinstance(v, list) and ("leverage" in k.lower() or "lambda" in k.lower()) and len(v) > 1
+    ]
     if not found:
         raise KeyError("leverage_caps")
     return [float(v) for v in found[0]]
@@ -161,5 +184,14 @@ FORMS = (
     (lambda x: {"bids", "asks"} <= set(x), call),
     (lambda x: {"units_for_sale", "peer_cash", "peer_value"} <= set(x), cash_in_the_market),
     (lambda x: "payoff_down" in x, leverage_cycle),
-    (lambda x: any(isinstance(v, list) and len(v) > 1 and ("leverage" in k.lower() or "lambda" in k.lower()) for k, v in x.items()) and "mu_b" not in x, fund_tails),
+    (
+        lambda x: (
+            any(
+                isinstance(v, list) and len(v) > 1 and ("leverage" in k.lower() or "lambda" in k.lower())
+                for k, v in x.items()
+            )
+            and "mu_b" not in x
+        ),
+        fund_tails,
+    ),
 )

@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.contracts import LoanKind
-from simulation.build import build_world
-from simulation.equilibrium import world_equilibrium
+from agents.tables.loans import LoanKind
+from simulation.literature.equilibrium import world_equilibrium
 from simulation.month import CASCADE, MONTH, STEP, advance
 from simulation.runs import raise_fault, run
-from simulation.scenario import Scenario
-from simulation.world import World
+from simulation.scenario.scenario import Scenario
+from simulation.world.build import build_world
+from simulation.world.world import World
 
 _CHIP = "H100"
 
@@ -40,7 +40,15 @@ class Multiplicity(NamedTuple):
 
 
 #: Heads of :func:`rows`.
-HEADS = ("when", "runs", "equilibria differ", "H100 falls in the greatest", "in the least", "debt uncovered, greatest", "least")
+HEADS = (
+    "when",
+    "runs",
+    "equilibria differ",
+    "H100 falls in the greatest",
+    "in the least",
+    "debt uncovered, greatest",
+    "least",
+)
 
 
 def _pair(world: World, chip: int) -> Pair:
@@ -71,7 +79,9 @@ def measure(scenario: Scenario, seeds: range, calm_month: int = 20) -> Multiplic
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(pool.map(one, seeds))
     busts = [(pair, systemic) for _, pair, systemic in found if pair is not None]
-    return Multiplicity(calm_month, [pair for pair, _, _ in found], [pair for pair, _ in busts], [systemic for _, systemic in busts])
+    return Multiplicity(
+        calm_month, [pair for pair, _, _ in found], [pair for pair, _ in busts], [systemic for _, systemic in busts]
+    )
 
 
 def rows(result: Multiplicity) -> list[tuple[str, ...]]:
@@ -79,11 +89,26 @@ def rows(result: Multiplicity) -> list[tuple[str, ...]]:
     (median and 10 to 90 %), and mean share of secured debt that collateral does not cover."""
     bad = [pair for pair, systemic in zip(result.worst, result.systemic, strict=True) if systemic]
     table = []
-    for when, pairs in ((f"calm (month {result.calm_month})", result.calm), ("worst month, runs with defaults", result.worst), ("worst month of systemic runs", bad)):
+    for when, pairs in (
+        (f"calm (month {result.calm_month})", result.calm),
+        ("worst month, runs with defaults", result.worst),
+        ("worst month of systemic runs", bad),
+    ):
         if not pairs:
             continue
         start, top, low, covered, bare = (np.array(column) for column in zip(*pairs, strict=True))
         falls = [1 - p / start for p in (top, low)]
-        told = [f"{np.median(fall):.0%} [{np.percentile(fall, 10):.0%}, {np.percentile(fall, 90):.0%}]" for fall in falls]
-        table.append((when, str(len(pairs)), f"{(low < 0.99 * top).mean():.0%}", *told, f"{covered.mean():.0%}", f"{bare.mean():.0%}"))
+        told = [
+            f"{np.median(fall):.0%} [{np.percentile(fall, 10):.0%}, {np.percentile(fall, 90):.0%}]" for fall in falls
+        ]
+        table.append(
+            (
+                when,
+                str(len(pairs)),
+                f"{(low < 0.99 * top).mean():.0%}",
+                *told,
+                f"{covered.mean():.0%}",
+                f"{bare.mean():.0%}",
+            )
+        )
     return table

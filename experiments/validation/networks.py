@@ -1,4 +1,4 @@
-"""Clearing vectors and distress on networks of claims: :mod:`simulation.clearing`, :mod:`simulation.distress`."""
+"""Clearing vectors and distress on networks of claims: :mod:`simulation.literature.clearing`, :mod:`simulation.literature.distress`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from experiments.validation.band import Band
 from experiments.validation.cases import Case
-from simulation.clearing import clearing_vector
-from simulation.distress import spread_distress
+from simulation.literature.clearing import clearing_vector
+from simulation.literature.distress import spread_distress
 
 _RULES = {
     "debtrank_converged": "linear",
@@ -19,6 +19,8 @@ _RULES = {
     "bardoscia2015": "linear",
     "battiston2012_single_hit": "single_hit",
 }
+
+
 #: Where the R package NetworkRiskMeasures stops: norm of the last increment below eps^0.2, at most 1,000 sweeps.
 _PACKAGE = {"tolerance": float(np.finfo(float).eps ** 0.2), "sweeps": 1000}
 
@@ -45,7 +47,9 @@ def clear(case: Case) -> dict[str, Any]:
     }
 
 
-def _summary(exposure: np.ndarray, equity: np.ndarray, weights: np.ndarray, shock: np.ndarray, rule: str) -> dict[str, float]:
+def _summary(
+    exposure: np.ndarray, equity: np.ndarray, weights: np.ndarray, shock: np.ndarray, rule: str
+) -> dict[str, float]:
     options = _PACKAGE if rule == "debtrank_package_stop_rule" else {}
     result = spread_distress(exposure, equity, shock, _RULES[rule], **options)
     return {
@@ -87,17 +91,26 @@ def distress(case: Case) -> dict[str, Any]:
     for name, table in case.expected.items():
         if name.startswith("default_of_each"):
             found[name] = {
-                rule: [_summary(exposure, equity, weights, np.eye(n)[k], rule) for k in range(len(rows))] for rule, rows in table.items() if rule in _RULES
+                rule: [_summary(exposure, equity, weights, np.eye(n)[k], rule) for k in range(len(rows))]
+                for rule, rows in table.items()
+                if rule in _RULES
             }
         elif name.startswith("uniform_shock"):
-            found[name] = [_summary(exposure, equity, weights, np.full(n, (k + 1) / 100), "debtrank_converged") for k in range(len(table))]
+            found[name] = [
+                _summary(exposure, equity, weights, np.full(n, (k + 1) / 100), "debtrank_converged")
+                for k in range(len(table))
+            ]
         elif "top10" in name:
             rule = "threshold" if "threshold" in name else "debtrank_package_stop_rule"
-            digits = [max(len(f"{row[c]}".partition(".")[2]) for row in table) if c else 0 for c in range(len(table[0]))]
+            digits = [
+                max(len(f"{row[c]}".partition(".")[2]) for row in table) if c else 0 for c in range(len(table[0]))
+            ]
             rows = []
             for row in table:
                 values = _summary(exposure, equity, weights, np.eye(n)[names.index(row[0])], rule)
-                rows.append([row[0], *(Band(v, 0.5001 * 10.0**-d) for v, d in zip(values.values(), digits[1:], strict=False))])
+                rows.append(
+                    [row[0], *(Band(v, 0.5001 * 10.0**-d) for v, d in zip(values.values(), digits[1:], strict=False))]
+                )
             found[name] = rows
     return found
 

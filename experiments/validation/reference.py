@@ -45,4 +45,10 @@ def balance_sheets(institutions: int, assets: int, seed: int = 1) -> dict[str, n
     held[np.arange(institutions), rng.integers(0, assets, institutions)] = True
     holdings = held / held.sum(1, keepdims=True) * 0.2 * size[:, None]
     equity, cash = size * rng.uniform(0.04, 0.08, institutions), 0.05 * size
-    return {"cash": cash, "holdings": holdings, "other_assets": size - cash - holdings.sum(1), "equity": equity, "liabilities": size - equity}
+    return {
+        "cash": cash,
+        "holdings": holdings,
+        "other_assets": size - cash - holdings.sum(1),
+        "equity": equity,
+        "liabilities": size - equity,
+    }

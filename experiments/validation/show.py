@@ -12,6 +12,8 @@ from experiments.validation.check import Check
 from experiments.validation.stress import Scaled
 
 HEADS = ("model", "case", "expected", "got", "tolerance", "verdict")
+
+
 #: What the models are called, by the letter of their file.
 MODELS = {
     "a": "Clearing (Eisenberg-Noe, Rogers-Veraart)",
@@ -57,7 +59,11 @@ def summary(checks: Sequence[Check]) -> str:
     count = {v: sum(c.verdict == v for c in checks) for v in ("pass", "fail", "unknown form")}
     numbers = sum(len(c.quantities) for c in checks)
     parts = [f"{count['pass']} of {len(checks)} cases pass ({numbers:,} values compared)"]
-    parts += [f"{count[v]} {words}" for v, words in (("fail", "fail"), ("unknown form", "of unknown form, not checked")) if count[v]]
+    parts += [
+        f"{count[v]} {words}"
+        for v, words in (("fail", "fail"), ("unknown form", "of unknown form, not checked"))
+        if count[v]
+    ]
     return "; ".join(parts)
 
 
@@ -80,7 +86,14 @@ def as_json(checks: Sequence[Check]) -> list[dict[str, Any]]:
             "note": c.note,
             "not_compared": c.passed_over,
             "quantities": [
-                {"name": q.name, "expected": plain(q.expected), "got": plain(q.got), "tolerance": plain(q.allowed), "error": plain(q.error), "holds": q.holds}
+                {
+                    "name": q.name,
+                    "expected": plain(q.expected),
+                    "got": plain(q.got),
+                    "tolerance": plain(q.allowed),
+                    "error": plain(q.error),
+                    "holds": q.holds,
+                }
                 for q in c.quantities
             ],
         }
@@ -92,7 +105,12 @@ def markdown(checks: Sequence[Check]) -> str:
     """Return the table as Markdown, one section a model."""
     lines = [f"{summary(checks)}. One row a case: the value that comes nearest to its tolerance.", ""]
     for model in dict.fromkeys(c.case.model for c in checks):
-        lines += [f"### {MODELS.get(model, model)}", "", "| case | what | values | expected | got | tolerance | verdict |", "|---|---|---|---|---|---|---|"]
+        lines += [
+            f"### {MODELS.get(model, model)}",
+            "",
+            "| case | what | values | expected | got | tolerance | verdict |",
+            "|---|---|---|---|---|---|---|",
+        ]
         for c in checks:
             if c.case.model == model:
                 _, name, expected, got, allowed, verdict = table_row(c)

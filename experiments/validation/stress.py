@@ -1,4 +1,4 @@
-"""Deleveraging by rounds and by leverage targets: :mod:`simulation.deleveraging`."""
+"""Deleveraging by rounds and by leverage targets: :mod:`simulation.literature.deleveraging`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,24 @@ import numpy as np
 
 from experiments.validation.cases import Case
 from experiments.validation.reference import balance_sheets, numpy_rounds
-from simulation.config import ConfigError, Fault
-from simulation.deleveraging import System, clear_sales, deleverage, make_system, order_sales, target_leverage
+from simulation.literature.deleveraging import (
+    System,
+    clear_sales,
+    deleverage,
+    make_system,
+    order_sales,
+    target_leverage,
+)
+from simulation.scenario.faults import ConfigError, Fault
 
 
 def targets(case: Case) -> dict[str, Any]:
     """Greenwood, Landier and Thesmar (2015): vulnerability and systemicness after one round of leverage targeting."""
     x = case.inputs
     assets, leverage = np.array(x["A"], float), np.array(x["B"], float)
-    got = target_leverage(assets, np.array(x["M"], float), leverage, np.array(x["price_impact_per_unit"], float), np.array(x["f1"], float))
+    got = target_leverage(
+        assets, np.array(x["M"], float), leverage, np.array(x["price_impact_per_unit"], float), np.array(x["f1"], float)
+    )
     return {
         "equity": assets / (1.0 + leverage),
         "first_round_returns": got.returns,
@@ -42,10 +51,16 @@ def spiral(case: Case) -> dict[str, Any]:
     one = np.ones(1)
     returns = [float(x["f1"])]
     for _ in range(len(case.expected.get("round_returns", [0] * 6)) - 1):
-        step = target_leverage(x["A"] * one, np.ones((1, 1)), x["B"] * one, x["price_impact_per_unit"] * one, returns[-1] * one)
+        step = target_leverage(
+            x["A"] * one, np.ones((1, 1)), x["B"] * one, x["price_impact_per_unit"] * one, returns[-1] * one
+        )
         returns.append(float(step.asset_returns[0]))
     gain = returns[1] / returns[0]
-    return {"round_returns": returns, "explosive": gain >= 1.0, "multiplier": 1.0 / (1.0 - gain) if gain < 1.0 else None}
+    return {
+        "round_returns": returns,
+        "explosive": gain >= 1.0,
+        "multiplier": 1.0 / (1.0 - gain) if gain < 1.0 else None,
+    }
 
 
 def threshold(case: Case) -> dict[str, Any]:
@@ -152,7 +167,12 @@ def read_arrays(file: str) -> dict[str, np.ndarray]:
     if missing:
         raise _refuse(file, f"lacks the array {', '.join(missing)}; it has {', '.join(arrays) or 'none'}")
     n = arrays["cash"].shape
-    if len(n) != 1 or arrays["holdings"].ndim != 2 or any(arrays[k].shape[:1] != n for k in arrays) or any(arrays[k].ndim != 1 for k in arrays if k != "holdings"):
+    if (
+        len(n) != 1
+        or arrays["holdings"].ndim != 2
+        or any(arrays[k].shape[:1] != n for k in arrays)
+        or any(arrays[k].ndim != 1 for k in arrays if k != "holdings")
+    ):
         shapes = ", ".join(f"{k} {v.shape}" for k, v in arrays.items())
         raise _refuse(file, f"needs vectors of N entries and holdings of N x M; it has {shapes}")
     if not all(np.isfinite(v).all() for v in arrays.values()):
@@ -194,7 +214,14 @@ def scaled(
         times[0].append(1e3 * (middle - begun))
         times[1].append(1e3 * (time.perf_counter() - middle))
     apart = math.inf if (failures != rounds.failures).any() else float(np.abs(sold - rounds.sold).max())
-    return Scaled(*arrays["holdings"].shape, rounds.failures, rounds.sold, float(np.median(times[0])), float(np.median(times[1])), apart)
+    return Scaled(
+        *arrays["holdings"].shape,
+        rounds.failures,
+        rounds.sold,
+        float(np.median(times[0])),
+        float(np.median(times[1])),
+        apart,
+    )
 
 
 FORMS = (

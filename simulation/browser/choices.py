@@ -6,8 +6,8 @@ import math
 from functools import cache
 from typing import Any, NamedTuple
 
-from simulation.config import declared, parameters
-from simulation.scenario import Scenario
+from simulation.scenario.scenario import Scenario
+from simulation.scenario.walking import declared, parameters
 
 
 class Choice(NamedTuple):
@@ -29,41 +29,145 @@ GROUPS: tuple[tuple[str, tuple[Choice, ...]], ...] = (
     (
         "Lending",
         (
-            Choice("lenders.max_ltv", "Advance rate of every lender", _span(0.4, 1.0, 0.05), "percent", "higher: more debt on the same chips, less room before the covenant"),
-            Choice("lenders.life", "Underwriting life", (18.0, 24.0, 36.0, 48.0, 60.0, 72.0, 84.0, 96.0, 120.0), "months", "longer: larger loans, repaid more slowly than chips age"),
-            Choice("lenders.mark_to_market", "Marks follow the market", _span(0.0, 1.0, 0.1), "percent", "0: mark to model; 100 %: a fire sale reaches every book at once"),
-            Choice("lenders.capital_scale", "Lenders' equity", (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0), "times", "more: bears more losses, and lends more"),
-            Choice("lenders.runnable_scale", "Runnable funding", (0.0, 0.5, 1.0, 1.5, 2.0, 3.0), "times", "more: depositors can leave faster"),
-            Choice("credit.maturity", "Months to the balloon", (12, 18, 24, 30, 36, 48, 60), "months", "shorter: more debt must be rolled over in bad times"),
+            Choice(
+                "lenders.max_ltv",
+                "Advance rate of every lender",
+                _span(0.4, 1.0, 0.05),
+                "percent",
+                "higher: more debt on the same chips, less room before the covenant",
+            ),
+            Choice(
+                "lenders.life",
+                "Underwriting life",
+                (18.0, 24.0, 36.0, 48.0, 60.0, 72.0, 84.0, 96.0, 120.0),
+                "months",
+                "longer: larger loans, repaid more slowly than chips age",
+            ),
+            Choice(
+                "lenders.mark_to_market",
+                "Marks follow the market",
+                _span(0.0, 1.0, 0.1),
+                "percent",
+                "0: mark to model; 100 %: a fire sale reaches every book at once",
+            ),
+            Choice(
+                "lenders.capital_scale",
+                "Lenders' equity",
+                (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0),
+                "times",
+                "more: bears more losses, and lends more",
+            ),
+            Choice(
+                "lenders.runnable_scale",
+                "Runnable funding",
+                (0.0, 0.5, 1.0, 1.5, 2.0, 3.0),
+                "times",
+                "more: depositors can leave faster",
+            ),
+            Choice(
+                "credit.maturity",
+                "Months to the balloon",
+                (12, 18, 24, 30, 36, 48, 60),
+                "months",
+                "shorter: more debt must be rolled over in bad times",
+            ),
         ),
     ),
     (
         "The secondary market",
         (
-            Choice("buyers.budget_scale", "Buyers' budgets", (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 10.0, 25.0), "times", "more: deeper market, smaller discounts"),
-            Choice("buyers.power_scale", "Buyers' free power", (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0), "times", "without racks and cooling nobody can buy"),
-            Choice("buyers.refill", "Budgets refilled a month", (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5), "percent", "slow capital: how long prices stay low"),
-            Choice("market.venue", "How sellers meet buyers", ("network", "exchange", "inverse_demand"), "text", "search, one central auction, or a fixed price impact"),
-            Choice("market.calls_a_month", "Contacts reached a month", (1, 2, 3, 5, 10, 20, 40, 60), "number", "fewer: sellers search longer"),
+            Choice(
+                "buyers.budget_scale",
+                "Buyers' budgets",
+                (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 10.0, 25.0),
+                "times",
+                "more: deeper market, smaller discounts",
+            ),
+            Choice(
+                "buyers.power_scale",
+                "Buyers' free power",
+                (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0),
+                "times",
+                "without racks and cooling nobody can buy",
+            ),
+            Choice(
+                "buyers.refill",
+                "Budgets refilled a month",
+                (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5),
+                "percent",
+                "slow capital: how long prices stay low",
+            ),
+            Choice(
+                "market.venue",
+                "How sellers meet buyers",
+                ("network", "exchange", "inverse_demand"),
+                "text",
+                "search, one central auction, or a fixed price impact",
+            ),
+            Choice(
+                "market.calls_a_month",
+                "Contacts reached a month",
+                (1, 2, 3, 5, 10, 20, 40, 60),
+                "number",
+                "fewer: sellers search longer",
+            ),
         ),
     ),
     (
         "Shocks",
         (
-            Choice("drivers.regimes.entry", "Chance of a stress a month", (0.0, 0.01, 0.018, 0.026, 0.04, 0.06, 0.1, 0.2), "percent1", "for bitcoin and for AI demand, each"),
-            Choice("drivers.regimes.coupling", "Stresses that begin together", _span(0.0, 1.0, 0.1), "percent", "correlations that converge in stress"),
-            Choice("drivers.demand.stress_drift", "Demand in a stress, a month", (-0.12, -0.09, -0.07, -0.05, -0.035, -0.02, 0.0), "percent1", "how hard an AI-demand stress hits"),
-            Choice("drivers.demand.deflation", "Deflation of compute a month", (0.0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04), "percent1", "what efficiency gains take off rents"),
+            Choice(
+                "drivers.regimes.entry",
+                "Chance of a stress a month",
+                (0.0, 0.01, 0.018, 0.026, 0.04, 0.06, 0.1, 0.2),
+                "percent1",
+                "for bitcoin and for AI demand, each",
+            ),
+            Choice(
+                "drivers.regimes.coupling",
+                "Stresses that begin together",
+                _span(0.0, 1.0, 0.1),
+                "percent",
+                "correlations that converge in stress",
+            ),
+            Choice(
+                "drivers.demand.stress_drift",
+                "Demand in a stress, a month",
+                (-0.12, -0.09, -0.07, -0.05, -0.035, -0.02, 0.0),
+                "percent1",
+                "how hard an AI-demand stress hits",
+            ),
+            Choice(
+                "drivers.demand.deflation",
+                "Deflation of compute a month",
+                (0.0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04),
+                "percent1",
+                "what efficiency gains take off rents",
+            ),
         ),
     ),
     (
         "Policy",
         (
-            Choice("policy.backstop.capacity", "Money of a backstop buyer", (0.0, 2.5e8, 5e8, 1e9, 2e9, 5e9, 1e10, 2e10), "usd", "a dealer of last resort for GPUs"),
-            Choice("policy.backstop.trigger", "Discount at which it steps in", _span(0.05, 0.6, 0.05), "percent", "smaller: it buys earlier"),
+            Choice(
+                "policy.backstop.capacity",
+                "Money of a backstop buyer",
+                (0.0, 2.5e8, 5e8, 1e9, 2e9, 5e9, 1e10, 2e10),
+                "usd",
+                "a dealer of last resort for GPUs",
+            ),
+            Choice(
+                "policy.backstop.trigger",
+                "Discount at which it steps in",
+                _span(0.05, 0.6, 0.05),
+                "percent",
+                "smaller: it buys earlier",
+            ),
         ),
     ),
 )
+
+
 CHOICES = {choice.path: choice for _, group in GROUPS for choice in group}
 
 
@@ -117,7 +221,9 @@ def _stops(choice: Choice, value: Any) -> list[Any]:
     """Return the stops of a slider: its values, the present one among them, and "by kind" where it is None."""
     known = sorted({v for v in (*choice.values, value) if v is not None})
     # Two stops that look alike are one.
-    distinct = [v for k, v in enumerate(known) if v == value or k == 0 or not math.isclose(v, known[k - 1], rel_tol=1e-9)]
+    distinct = [
+        v for k, v in enumerate(known) if v == value or k == 0 or not math.isclose(v, known[k - 1], rel_tol=1e-9)
+    ]
     return ([None] if _declared()[choice.path].default is None else []) + distinct
 
 
@@ -148,4 +254,7 @@ def changes(scenario: Scenario, pending: dict[str, Any]) -> list[dict[str, str]]
 
 def overrides(pending: dict[str, Any]) -> list[str]:
     """Return changes as "path=value"."""
-    return [f"{path}={'null' if value is None else repr(value) if isinstance(value, float) else value}" for path, value in pending.items()]
+    return [
+        f"{path}={'null' if value is None else repr(value) if isinstance(value, float) else value}"
+        for path, value in pending.items()
+    ]

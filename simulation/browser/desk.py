@@ -16,12 +16,16 @@ from typing import Any
 from simulation.browser import choices
 from simulation.browser.graph import Graph
 from simulation.browser.session import Session
-from simulation.config import ConfigError, base_config, load_scenario, scenario_to_yaml, set_path
 from simulation.runs import InvariantError
-from simulation.scenario import Scenario
+from simulation.scenario.config import load_scenario, scenario_to_yaml, set_path
+from simulation.scenario.document import base_config
+from simulation.scenario.faults import ConfigError
+from simulation.scenario.scenario import Scenario
 
 #: Writes a results folder of a run: (result, name) -> the folder. The command that opens the page provides it.
 Exporter = Callable[[Any, str], Path]
+
+
 _TABS = ("market", "credit", "twin", "agent")
 
 

@@ -6,20 +6,30 @@ from typing import Any
 
 import numpy as np
 
-from agents.buyers import BUYER_KINDS
-from agents.contracts import LoanStatus
-from agents.lenders import LENDER_KINDS
+from agents.tables.buyers import BUYER_KINDS
+from agents.tables.lenders import LENDER_KINDS
+from agents.tables.loans import LoanStatus
 from simulation.browser.portrait import node_state
-from simulation.world import World
+from simulation.world.world import World
 
 #: With more nodes than this borrowers and buyers are drawn as groups.
 MOST_NODES = 600
+
+
 _GROUPS = 60
+
+
 #: Most edges of one kind that are lit at a time.
 _MOST_LIT = 70
+
+
 _HEALTHY, _BREACH, _FALLEN = 0, 1, 2
+
+
 #: Radii of the rings, in halves of the picture's width and height.
 _RINGS = (0.36, 0.70, 0.95)
+
+
 Row = list[Any]
 
 
@@ -49,7 +59,18 @@ class Graph:
         self.place[nodes] = len(self.members)
         self.members.append(nodes)
         short = label.split(" (")[0].replace("Lender ", "L").replace("Outside investors", "Out")
-        self.static.append({"x": round(x, 4), "y": round(y, 4), "kind": kind, "label": label, "short": short, "ring": ring, "n": len(nodes), "node": int(nodes[0])})
+        self.static.append(
+            {
+                "x": round(x, 4),
+                "y": round(y, 4),
+                "kind": kind,
+                "label": label,
+                "short": short,
+                "ring": ring,
+                "n": len(nodes),
+                "node": int(nodes[0]),
+            }
+        )
 
     def _place_lenders(self, world: World, names: dict[int, str]) -> None:
         """Lenders by kind around the inner ring (the largest groups in two rows), outside investors in the centre."""
@@ -76,13 +97,19 @@ class Graph:
             angle[o] = np.arctan2(np.sin(turn[known]).sum(), np.cos(turn[known]).sum()) if len(known) else 0.0
         return angle
 
-    def _place_ring(self, world: World, names: dict[int, str], ring: int, nodes: np.ndarray, kinds: np.ndarray, first: int) -> None:
+    def _place_ring(
+        self, world: World, names: dict[int, str], ring: int, nodes: np.ndarray, kinds: np.ndarray, first: int
+    ) -> None:
         """Spread nodes over a ring in their order, as groups of one kind when there are too many."""
         word = ("neocloud", "miner") if ring == 1 else BUYER_KINDS
         kind = kinds[nodes - first]
         if self.grouped and len(nodes) > _GROUPS:
             size = int(np.ceil(len(nodes) / _GROUPS))
-            bundles = [part for k in np.unique(kind) for part in np.array_split(nodes[kind == k], max(1, round((kind == k).sum() / size)))]
+            bundles = [
+                part
+                for k in np.unique(kind)
+                for part in np.array_split(nodes[kind == k], max(1, round((kind == k).sum() / size)))
+            ]
         else:
             bundles = [nodes[k : k + 1] for k in range(len(nodes))]
         start = -np.pi if ring == 1 else -np.pi / 2.0
@@ -99,7 +126,10 @@ class Graph:
         lenders, operators = world.lenders, world.operators
         own = [
             lenders.cash + lenders.book - lenders.allowance + lenders.lent_lines + lenders.seized_value,
-            np.maximum(operators.cash + operators.gpu_value + operators.rig_value + operators.btc * world.clock[0].btc, operators.debt),
+            np.maximum(
+                operators.cash + operators.gpu_value + operators.rig_value + operators.btc * world.clock[0].btc,
+                operators.debt,
+            ),
             world.buyers.budget,
         ]
         return np.maximum(0.0, np.concatenate(own))
@@ -145,7 +175,15 @@ class Graph:
         width = 0.6 + 4.4 * np.sqrt(weight / weight.max())
         pair = key // 3
         keep = np.argsort(-weight, kind="stable")[:900]
-        return [[int(pair[k] // len(self.members)), int(pair[k] % len(self.members)), round(float(width[k]), 1), int(key[k] % 3)] for k in keep]
+        return [
+            [
+                int(pair[k] // len(self.members)),
+                int(pair[k] % len(self.members)),
+                round(float(width[k]), 1),
+                int(key[k] % 3),
+            ]
+            for k in keep
+        ]
 
     def lit(self, world: World, events: tuple[int, int], trades: tuple[int, int]) -> list[Row]:
         """Return [from, to, 0 distress | 1 sale of GPUs] of what ran between two places in the last step.

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents.contracts import LOAN, LOT, ORDER
-from agents.ledger import EVENT, TRADE
-from simulation.panel import CHIP_PANEL, KIND_PANEL, PANEL
-from simulation.world import World, clear_rows
+from agents.tables.events import EVENT, TRADE
+from agents.tables.loans import LOAN
+from agents.tables.lots import LOT
+from agents.tables.orders import ORDER
+from simulation.world.panel import CHIP_PANEL, KIND_PANEL, PANEL
+from simulation.world.world import World, clear_rows
 
 #: Written in place every step; copied whole.
 _STATE = ("clock", "lenders", "operators", "buyers", "chips", "lines", "book", "first_lot", "value", "bid")
+
+
 #: Rows are opened and closed; copied as far as they were ever used.
 _CONTRACTS = {"loans": LOAN, "lots": LOT, "orders": ORDER}
+
+
 #: Rows are only added: their count, in the clock, is all that a checkpoint needs.
 _PANELS = {"panel": PANEL, "chip_panel": CHIP_PANEL, "kind_panel": KIND_PANEL}
+
 
 Checkpoint = dict[str, Any]
 

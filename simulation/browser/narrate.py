@@ -6,23 +6,39 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.ledger import CAUSES, EVENT_KINDS
-from agents.operators import OperatorStatus
+from agents.tables.events import CAUSES, EVENT_KINDS
+from agents.tables.operators import OperatorStatus
 from simulation.browser.words import count, listed, many, share, signed, usd
+from simulation.markets.tape import TapeRow
 from simulation.month import CASCADE, CREDIT, FUND, OPEN, RECORD, RENT, SERVICE, VALUE
-from simulation.tape import TapeRow
-from simulation.world import World
+from simulation.world.world import World
 
 Names = dict[int, str]
+
+
 _MOST = 12
+
+
 _KIND = {name: k for k, name in enumerate(EVENT_KINDS)}
+
+
 _CAUSE = {name: k for k, name in enumerate(CAUSES)}
+
+
 _WHY_DEFAULT = {
     "cash_flow": "it could not pay and nobody would extend", "ltv": "its margin call was not met", "dscr": "income stayed below debt service",
     "maturity": "a balloon could not be rolled over", "bitcoin_margin": "its coin loan was closed out",
     "lender_failure": "its lender could not roll the loan over", "imposed": "made to fail by hand",
 }  # fmt: skip
-_WHY_FAILURE = {"insolvency": "insolvent", "illiquidity": "out of cash", "imposed": "made to fail by hand", "funding_call": "could not meet a funding call", "lender_failure": "another lender's failure"}
+
+
+_WHY_FAILURE = {
+    "insolvency": "insolvent",
+    "illiquidity": "out of cash",
+    "imposed": "made to fail by hand",
+    "funding_call": "could not meet a funding call",
+    "lender_failure": "another lender's failure",
+}
 
 
 class Entry(NamedTuple):
@@ -84,7 +100,13 @@ class Teller:
 
     def shocks(self, rows: np.recarray) -> None:
         for e in rows:
-            self.say(f"{many(e.units, self.chips[e.chip])} come to market from outside, without a reserve price.".replace(" come", " comes" if round(e.units) == 1 else " come"), "shock", row=e)
+            self.say(
+                f"{many(e.units, self.chips[e.chip])} come to market from outside, without a reserve price.".replace(
+                    " come", " comes" if round(e.units) == 1 else " come"
+                ),
+                "shock",
+                row=e,
+            )
 
     def failures(self, rows: np.recarray) -> None:
         for e in rows:
@@ -98,7 +120,12 @@ class Teller:
             why = _WHY_DEFAULT.get(CAUSES[e.cause], CAUSES[e.cause].replace("_", " "))
             self.say(f"{self._name(e.node)} defaults on {usd(e.usd)}: {why}.", "default", e.node, row=e)
         if len(rows) > 5:
-            self.say(f"{many(len(rows) - 5, 'more operator')} default on {usd(rows[5:].usd.sum())} in all.", "default", *rows[5:].node, row=rows[5])
+            self.say(
+                f"{many(len(rows) - 5, 'more operator')} default on {usd(rows[5:].usd.sum())} in all.",
+                "default",
+                *rows[5:].node,
+                row=rows[5],
+            )
 
     def seizures(self, rows: np.recarray) -> None:
         """One sentence a lender: what it takes from whom."""
@@ -106,7 +133,11 @@ class Teller:
             mine = rows[rows.node == lender]
             # Behind a loan on several generations the event names none of them.
             units = np.bincount(mine.chip % (len(self.chips) + 1), mine.units, len(self.chips) + 1)
-            what = listed(f"{count(units[g])} {[*self.chips, 'other GPUs'][g]}" for g in np.argsort(-units, kind="stable")[:3] if units[g] > 0.0)
+            what = listed(
+                f"{count(units[g])} {[*self.chips, 'other GPUs'][g]}"
+                for g in np.argsort(-units, kind="stable")[:3]
+                if units[g] > 0.0
+            )
             whom = listed(self._name(n) for n in np.unique(mine.other)[:3])
             self.say(f"{self._does(lender, 'seizes')} {what} from {whom}.", "default", lender, *mine.other, row=mine[0])
 
@@ -122,13 +153,20 @@ class Teller:
             self.say(self._auction(tape[a], tape[a + 1 : b]), "sale", tape[a].node, row=tape[a])
         if len(forced) > 4:
             rest = tape[[a for a, _ in forced[4:]]]
-            self.say(f"{many(len(rest), 'smaller forced auction')}: {count(rest.filled.sum())} of {count(rest.units.sum())} GPUs sold.", "sale", *rest.node, row=rest[0])
+            self.say(
+                f"{many(len(rest), 'smaller forced auction')}: {count(rest.filled.sum())} of {count(rest.units.sum())} GPUs sold.",
+                "sale",
+                *rest.node,
+                row=rest[0],
+            )
         self._calm(trades[np.isin(trades.reason, (0, 5))])
 
     def _auction(self, auction: Any, orders: np.recarray) -> str:
         who = self._name(auction.node) if auction.node >= 0 else "All sellers on the exchange"
         chip = self.chips[auction.chip]
-        text = f"{who} offer{'' if auction.node < 0 or who.endswith('investors') else 's'} {count(auction.units)} {chip}"
+        text = (
+            f"{who} offer{'' if auction.node < 0 or who.endswith('investors') else 's'} {count(auction.units)} {chip}"
+        )
         if len(orders):
             text += f" to {many(auction.reached, 'contact')}: {who_bids(orders)}"
         if auction.filled < 0.5:
@@ -161,7 +199,12 @@ class Teller:
             text = verb.format(usd=usd(e.usd), other=self._name(e.node))
             self.say(f"{self._does(e.other, text)}{self._after(e)}.", level, e.node, e.other, row=e)
         if len(rows) > 2:
-            self.say(f"{many(len(rows) - 2, 'more ' + noun)}, {usd(rows[2:].usd.sum())} in all.", level, *np.unique(rows[2:].node), row=rows[2])
+            self.say(
+                f"{many(len(rows) - 2, 'more ' + noun)}, {usd(rows[2:].usd.sum())} in all.",
+                level,
+                *np.unique(rows[2:].node),
+                row=rows[2],
+            )
 
     def _after(self, e: Any) -> str:
         """Return what an event came after, if a sale or a fall of this month triggered it."""
@@ -176,7 +219,13 @@ class Teller:
 
     def coin_calls(self, rows: np.recarray) -> None:
         for e in rows[:3]:
-            self.say(f"{self._does(e.other, 'calls')} more coins for a loan of {usd(e.usd)} from {self._name(e.node)}.", "call", e.node, e.other, row=e)
+            self.say(
+                f"{self._does(e.other, 'calls')} more coins for a loan of {usd(e.usd)} from {self._name(e.node)}.",
+                "call",
+                e.node,
+                e.other,
+                row=e,
+            )
 
     def runs(self, runs: np.recarray) -> None:
         for e in runs[np.argsort(-runs.usd, kind="stable")][:3]:
@@ -186,19 +235,39 @@ class Teller:
         """Funding calls, and orders that a failed lender can no longer fund."""
         calls = events[events.kind == _KIND["funding_call"]]
         for e in calls[np.argsort(-calls.usd, kind="stable")][:2]:
-            self.say(f"{self._name(e.node)} must repay {usd(e.usd)} of its warehouse lines{self._after(e)}.", "call", e.node, row=e)
+            self.say(
+                f"{self._name(e.node)} must repay {usd(e.usd)} of its warehouse lines{self._after(e)}.",
+                "call",
+                e.node,
+                row=e,
+            )
         lines = events[events.kind == _KIND["withdrawn_line"]]
         if len(lines):
             who = listed(self._name(n) for n in np.unique(lines.other)[:3])
-            self.say(f"{who} can no longer fund {many(len(lines), 'order')} of GPUs, {usd(lines.usd.sum())} in all.", "call", *np.unique(lines.node), row=lines[0])
+            self.say(
+                f"{who} can no longer fund {many(len(lines), 'order')} of GPUs, {usd(lines.usd.sum())} in all.",
+                "call",
+                *np.unique(lines.node),
+                row=lines[0],
+            )
 
     def cured(self, rows: np.recarray) -> None:
         if len(rows):
-            self.say(f"{many(len(rows), 'margin call')} met: {listed(self._name(n) for n in np.unique(rows.node)[:4])}.", "good", *np.unique(rows.node), row=rows[0])
+            self.say(
+                f"{many(len(rows), 'margin call')} met: {listed(self._name(n) for n in np.unique(rows.node)[:4])}.",
+                "good",
+                *np.unique(rows.node),
+                row=rows[0],
+            )
 
     def cancelled(self, rows: np.recarray) -> None:
         if len(rows):
-            self.say(f"{many(len(rows), 'purchase commitment')} worth {usd(rows.usd.sum())} cancelled for want of money; deposits are lost.", "call", *np.unique(rows.node), row=rows[0])
+            self.say(
+                f"{many(len(rows), 'purchase commitment')} worth {usd(rows.usd.sum())} cancelled for want of money; deposits are lost.",
+                "call",
+                *np.unique(rows.node),
+                row=rows[0],
+            )
 
 
 def gap(orders: np.recarray) -> str:
@@ -211,7 +280,13 @@ def gap(orders: np.recarray) -> str:
 
 def who_bids(orders: np.recarray) -> str:
     """Return "4 bid, 6 had no free power, 3 no money"."""
-    words = ((TapeRow.BID, "bid"), (TapeRow.NO_POWER, "had no free power"), (TapeRow.NO_MONEY, "had no money"), (TapeRow.NOT_SOUND, "not sound enough"), (TapeRow.NO_VALUE, "saw no value"))
+    words = (
+        (TapeRow.BID, "bid"),
+        (TapeRow.NO_POWER, "had no free power"),
+        (TapeRow.NO_MONEY, "had no money"),
+        (TapeRow.NOT_SOUND, "not sound enough"),
+        (TapeRow.NO_VALUE, "saw no value"),
+    )
     counts = [(int((orders.kind == kind).sum()), word) for kind, word in words]
     return ", ".join(f"{n or 'none'} {word}" for n, word in counts if n or word == "bid")
 
@@ -228,11 +303,23 @@ def facts(world: World) -> dict[str, Any]:
 
 def narrate_phase(world: World, phase: int, before: dict[str, Any], chips: list[str], names: Names) -> list[Entry]:
     """Return what the phase just carried out did, beside its events; ``before`` is from :func:`facts`."""
-    tell = {OPEN: _opening, RENT: _rent, VALUE: _value, SERVICE: _service, CREDIT: _credit, FUND: _fund, RECORD: _record}.get(phase)
+    tell = {
+        OPEN: _opening,
+        RENT: _rent,
+        VALUE: _value,
+        SERVICE: _service,
+        CREDIT: _credit,
+        FUND: _fund,
+        RECORD: _record,
+    }.get(phase)
     month = int(before["month"])
     if tell is None:
         nothing = phase == CASCADE and world.clock[0].phase != CASCADE
-        return [Entry(month, int(world.clock[0].turn) - 1, "The cascade ends: nothing new happens.", "info")] if nothing else []
+        return (
+            [Entry(month, int(world.clock[0].turn) - 1, "The cascade ends: nothing new happens.", "info")]
+            if nothing
+            else []
+        )
     return [Entry(month, -1, text, level) for text, level in tell(world, before, chips)]
 
 
@@ -244,7 +331,11 @@ def _opening(world: World, before: dict[str, Any], chips: list[str]) -> list[tup
             said.append((f"A stress of {what} begins.", "shock"))
         elif before[flag] and not clock[flag]:
             said.append((f"The stress of {what} ends.", "good"))
-    text = f"Bitcoin {signed(clock.btc / before['btc'] - 1, 0)} to {usd(clock.btc)}; demand for compute {signed(clock.demand / before['demand'] - 1)}" if before["demand"] > 0 else f"The run opens with bitcoin at {usd(clock.btc)}"
+    text = (
+        f"Bitcoin {signed(clock.btc / before['btc'] - 1, 0)} to {usd(clock.btc)}; demand for compute {signed(clock.demand / before['demand'] - 1)}"
+        if before["demand"] > 0
+        else f"The run opens with bitcoin at {usd(clock.btc)}"
+    )
     new = world.chips.added - before["added"]
     if new.sum() >= 0.5:
         text += "; delivered: " + listed(f"{count(new[g])} {chips[g]}" for g in np.flatnonzero(new >= 0.5))
@@ -261,7 +352,12 @@ def _rent(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[
 def _value(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
     g = chips.index("H100") if "H100" in chips else 0
     chip = world.chips[g]
-    return [(f"A used {chips[g]} is worth {usd(chip.fundamental)} in use to the best user; appraisers put it at {usd(chip.appraisal)}.", "info")]
+    return [
+        (
+            f"A used {chips[g]} is worth {usd(chip.fundamental)} in use to the best user; appraisers put it at {usd(chip.appraisal)}.",
+            "info",
+        )
+    ]
 
 
 def _service(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
@@ -271,7 +367,9 @@ def _service(world: World, before: dict[str, Any], chips: list[str]) -> list[tup
         return [("No debt service falls due.", "info")]
     text = f"Operators owe {usd(due)} this month and pay {usd(due - missing.sum())} of it"
     if len(missing):
-        return [(f"{text}; {many(len(missing), 'operator is', 'operators are')} {usd(missing.sum())} in arrears.", "call")]
+        return [
+            (f"{text}; {many(len(missing), 'operator is', 'operators are')} {usd(missing.sum())} in arrears.", "call")
+        ]
     return [(text + ".", "info")]
 
 
@@ -288,7 +386,12 @@ def _fund(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[
     alive = own[own.status != 2]
     if len(alive) == 0:
         return [("No lender is left.", "failure")]
-    return [(f"Lenders reset their terms: advance rate {share(alive.advance_rate.mean())} on average, haircut of lines {share(world.clock[0].haircut)}.", "info")]
+    return [
+        (
+            f"Lenders reset their terms: advance rate {share(alive.advance_rate.mean())} on average, haircut of lines {share(world.clock[0].haircut)}.",
+            "info",
+        )
+    ]
 
 
 def _record(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
@@ -297,7 +400,12 @@ def _record(world: World, before: dict[str, Any], chips: list[str]) -> list[tupl
         return [("The month closes without GPU-backed debt.", "info")]
     lost = f"; {usd(row.losses)} written off" if row.losses >= 1.0 else ""
     executable = f"{row.executable_ltv:,.1f} times" if row.executable_ltv < 1e4 else "more than 10,000 times"
-    return [(f"The month closes with {usd(row.debt)} of GPU-backed debt: {share(row.booked_ltv)} of the collateral's booked value, {executable} what the bids would pay for all of it{lost}.", "info")]
+    return [
+        (
+            f"The month closes with {usd(row.debt)} of GPU-backed debt: {share(row.booked_ltv)} of the collateral's booked value, {executable} what the bids would pay for all of it{lost}.",
+            "info",
+        )
+    ]
 
 
 __all__ = ["Entry", "facts", "narrate", "narrate_phase", "who_bids"]

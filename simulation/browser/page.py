@@ -12,13 +12,17 @@ import solara
 from simulation.browser import choices, panels
 from simulation.browser.desk import Desk, Options
 from simulation.browser.style import css
-from simulation.config import base_config
 from simulation.month import PHASES
+from simulation.scenario.document import base_config
 
 #: What ``firesale browse`` was asked for; set once, before the server starts.
 OPTIONS: list[Options] = []
+
+
 #: Milliseconds between two steps of play; the page waits longer when painting takes longer.
 _DELAY = {"step": 350, "phase": 250, "month": 40}
+
+
 _TABS = (
     ("market", "Market", "The auction of the round, prices, depth, unsold stock"),
     ("credit", "Illusion", "Booked against executable LTV, debt service, distance to covenants"),
@@ -28,32 +32,68 @@ _TABS = (
 
 
 @solara.component_vue("vue/header.vue")
-def Header(*, scenarios=[], current="", seed=1, dark=False, settings=False, pending=0, download={}, event_open_file=None, event_reset=None, event_toggle_settings=None, event_toggle_dark=None, event_export_run=None, event_upload=None):  # noqa: B006
+def Header(
+    *,
+    scenarios=[],
+    current="",
+    seed=1,
+    dark=False,
+    settings=False,
+    pending=0,
+    download={},
+    event_open_file=None,
+    event_reset=None,
+    event_toggle_settings=None,
+    event_toggle_dark=None,
+    event_export_run=None,
+    event_upload=None,
+):
     """The first row: which run this is."""
 
 
 @solara.component_vue("vue/controls.vue")
-def Controls(*, date="", where="", phase=0, turn=0, month=0, months=1, phases=[], tick=0, playing=False, pace="month", delay=60, can_back=False, done=False, chips=[], default_chip="", tiles=[], event_act=None, event_act_sell=None, event_set_pace=None):  # noqa: B006
+def Controls(
+    *,
+    date="",
+    where="",
+    phase=0,
+    turn=0,
+    month=0,
+    months=1,
+    phases=[],
+    tick=0,
+    playing=False,
+    pace="month",
+    delay=60,
+    can_back=False,
+    done=False,
+    chips=[],
+    default_chip="",
+    tiles=[],
+    event_act=None,
+    event_act_sell=None,
+    event_set_pace=None,
+):
     """Stepping, the schedule of the month, headline numbers."""
 
 
 @solara.component_vue("vue/network.vue")
-def Network(*, nodes=[], now={}, edges=[], lit=[], picked=-1, event_pick_node=None):  # noqa: B006
+def Network(*, nodes=[], now={}, edges=[], lit=[], picked=-1, event_pick_node=None):
     """The network."""
 
 
 @solara.component_vue("vue/log.vue")
-def Log(*, entries=[], tick=0, since=0, event_pick_node=None):  # noqa: B006
+def Log(*, entries=[], tick=0, since=0, event_pick_node=None):
     """What just happened."""
 
 
 @solara.component_vue("vue/settings.vue")
-def Settings(*, groups=[], changes=[], event_change=None, event_apply=None, event_discard=None, event_as_twin=None):  # noqa: B006
+def Settings(*, groups=[], changes=[], event_change=None, event_apply=None, event_discard=None, event_as_twin=None):
     """Sliders."""
 
 
 @solara.component_vue("vue/lesson.vue")
-def LessonCard(*, title="", lesson={}, found=None):  # noqa: B006
+def LessonCard(*, title="", lesson={}, found=None):
     """The text of a lesson."""
 
 
@@ -63,7 +103,17 @@ def Inspector(*, agent=None, event_pick_node=None, event_fail_node=None):
 
 
 @solara.component_vue("vue/tabs.vue")
-def Tabs(*, tabs=[], tab="market", chips=[], chip="", twin=False, event_set_tab=None, event_set_chip=None, event_drop_twin=None):  # noqa: B006
+def Tabs(
+    *,
+    tabs=[],
+    tab="market",
+    chips=[],
+    chip="",
+    twin=False,
+    event_set_tab=None,
+    event_set_chip=None,
+    event_drop_twin=None,
+):
     """Names of the panels."""
 
 
@@ -83,7 +133,10 @@ def scenario_menu(given: str) -> list[dict[str, Any]]:
         return {"path": str(file), "title": titled.group(1) if titled else file.stem}
 
     groups = [
-        {"group": "Scenarios", "items": [item(file) for file in (base_config(), *sorted((folder / "scenarios").glob("*.yaml")))]},
+        {
+            "group": "Scenarios",
+            "items": [item(file) for file in (base_config(), *sorted((folder / "scenarios").glob("*.yaml")))],
+        },
         {"group": "Lessons", "items": [item(file) for file in sorted((folder / "lessons").glob("*.yaml"))]},
     ]
     known = {Path(entry["path"]).resolve() for group in groups for entry in group["items"]}
@@ -123,7 +176,12 @@ def Page():
                 with solara.Div(classes=["fs-panel", "fs-tabbed"]):
                     _tabs(desk)
                 with solara.Div(classes=["fs-panel"]):
-                    Log(entries=panels.log_entries(desk.session), since=desk.session.shown_since, tick=desk.session.tick, event_pick_node=desk.pick)
+                    Log(
+                        entries=panels.log_entries(desk.session),
+                        since=desk.session.shown_since,
+                        tick=desk.session.tick,
+                        event_pick_node=desk.pick,
+                    )
 
 
 def _head(desk: Desk) -> None:
@@ -166,7 +224,9 @@ def _settings(desk: Desk) -> None:
 
 def _lesson(desk: Desk) -> None:
     lesson = desk.session.scenario.lesson
-    LessonCard(title=desk.session.scenario.title, lesson=panels.lesson_text(lesson), found=panels.lesson_found(desk.session))
+    LessonCard(
+        title=desk.session.scenario.title, lesson=panels.lesson_text(lesson), found=panels.lesson_found(desk.session)
+    )
 
 
 def _tabs(desk: Desk) -> None:
@@ -178,9 +238,11 @@ def _tabs(desk: Desk) -> None:
     )  # fmt: skip
     if desk.tab == "agent":
         with solara.Div(classes=["fs-scroll", "fs-flush"]):
-            Inspector(agent=panels.agent(session, desk.graph, desk.picked), event_pick_node=desk.pick, event_fail_node=desk.fail)
+            Inspector(
+                agent=panels.agent(session, desk.graph, desk.picked),
+                event_pick_node=desk.pick,
+                event_fail_node=desk.fail,
+            )
         return
     with solara.Div(classes=["fs-scroll"]):
         {"market": panels.market, "credit": panels.credit, "twin": panels.twin}[desk.tab](desk)
-
-

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import solara
 
-from agents.operators import OperatorStatus
+from agents.tables.operators import OperatorStatus
 from simulation.browser import choices, series
 from simulation.browser.charts import Auction, Bars, Lines, Note
 from simulation.browser.graph import Graph
@@ -15,7 +15,7 @@ from simulation.browser.portrait import HEALTHY, portrait
 from simulation.browser.session import Session
 from simulation.browser.why import why
 from simulation.browser.words import calendar, count, share, signed, usd
-from simulation.lesson import Lesson
+from simulation.scenario.lesson import Lesson
 
 _LOG_LINES = 60
 
@@ -137,13 +137,35 @@ def market(desk: Any) -> None:
     )  # fmt: skip
     common = _common(session)
     with _two():
-        Lines(title=f"Price of a used {desk.chip}", unit="$k", series=series.prices(world, g), marks=series.fallen_months(world), zero=True, **common)
+        Lines(
+            title=f"Price of a used {desk.chip}",
+            unit="$k",
+            series=series.prices(world, g),
+            marks=series.fallen_months(world),
+            zero=True,
+            **common,
+        )
         rent = series.panel("rent")(world)
         Lines(title="Rent of an H100-hour", unit="$", series=[series.one("rent", "purple", rent)], **common)
-        depth = [series.one("depth", "blue", series.chip("depth_units", g)(world)), series.one("unsold", "red", series.chip("unsold", g)(world), "5 3")]
-        Lines(title="Depth and unsold stock", unit=f"{desk.chip}s; depth: wanted within 10 % of the best bid", series=depth, zero=True, **common)
+        depth = [
+            series.one("depth", "blue", series.chip("depth_units", g)(world)),
+            series.one("unsold", "red", series.chip("unsold", g)(world), "5 3"),
+        ]
+        Lines(
+            title="Depth and unsold stock",
+            unit=f"{desk.chip}s; depth: wanted within 10 % of the best bid",
+            series=depth,
+            zero=True,
+            **common,
+        )
         discount = np.where(series.panel("forced_usd")(world) > 0, 100 * series.panel("discount")(world), np.nan)
-        Lines(title="Fire-sale discount", unit="% to value in use, forced sales of all generations", series=[series.one("discount", "red", discount)], reference={"value": 0, "label": ""}, **common)
+        Lines(
+            title="Fire-sale discount",
+            unit="% to value in use, forced sales of all generations",
+            series=[series.one("discount", "red", discount)],
+            reference={"value": 0, "label": ""},
+            **common,
+        )
 
 
 def credit(desk: Any) -> None:
@@ -156,13 +178,47 @@ def credit(desk: Any) -> None:
         series.one("executable", "red", series.panel("executable_ltv", 100)(world)),
         series.one("largest alone", "orange", series.panel("largest_executable_ltv", 100)(world), "5 3"),
     ]
-    Lines(title="Loan to value, booked and executable", unit="%, log scale; executable: over what the bids would pay", series=ltv, log=True, reference={"value": 100, "label": "100 %"}, height=190, **common)
+    Lines(
+        title="Loan to value, booked and executable",
+        unit="%, log scale; executable: over what the bids would pay",
+        series=ltv,
+        log=True,
+        reference={"value": 100, "label": "100 %"},
+        height=190,
+        **common,
+    )
     with _two():
-        Bars(title="DSCR of operators with debt", unit="operators", bins=series.dscr_bins(world), line={"at": 3, "label": "income = debt service"}, empty="Nobody has debt.", height=140)
-        Bars(title="Room to the covenant", unit=f"points of LTV; {money} of debt", bins=series.headroom_bins(world), line={"at": 3, "label": "margin call"}, empty="No secured loan.", height=140)
-        lives = [series.one("debt", "blue", series.panel("debt_life")(world)), series.one("chips", "orange", series.panel("asset_life")(world), "5 3")]
-        Lines(title="Remaining life", unit="months: of the debt, of the chips behind it", series=lives, zero=True, **common)
-        growth = [series.one("credit", "blue", series.panel("new_credit", scale)(world)), series.one("losses", "red", series.panel("losses", scale)(world))]
+        Bars(
+            title="DSCR of operators with debt",
+            unit="operators",
+            bins=series.dscr_bins(world),
+            line={"at": 3, "label": "income = debt service"},
+            empty="Nobody has debt.",
+            height=140,
+        )
+        Bars(
+            title="Room to the covenant",
+            unit=f"points of LTV; {money} of debt",
+            bins=series.headroom_bins(world),
+            line={"at": 3, "label": "margin call"},
+            empty="No secured loan.",
+            height=140,
+        )
+        lives = [
+            series.one("debt", "blue", series.panel("debt_life")(world)),
+            series.one("chips", "orange", series.panel("asset_life")(world), "5 3"),
+        ]
+        Lines(
+            title="Remaining life",
+            unit="months: of the debt, of the chips behind it",
+            series=lives,
+            zero=True,
+            **common,
+        )
+        growth = [
+            series.one("credit", "blue", series.panel("new_credit", scale)(world)),
+            series.one("losses", "red", series.panel("losses", scale)(world)),
+        ]
         Lines(title="New credit and losses", unit=f"{money} a month", series=growth, zero=True, **common)
 
 
@@ -175,7 +231,11 @@ def twin(desk: Any) -> None:
     if other is None:
         note = "Open Parameters, move a slider, then press Compare as a twin: the same draws run again with that change, and its lines appear here, dashed."
     else:
-        note = "Dashed: the twin, the same draws with " + ", ".join(f"{_label(path)} = {value}" for path, value in changed) + "."
+        note = (
+            "Dashed: the twin, the same draws with "
+            + ", ".join(f"{_label(path)} = {value}" for path, value in changed)
+            + "."
+        )
     Note(text=note)
     common, g = _common(session), session.chips.index(desk.chip)
     money, scale = series.money(world)
@@ -189,7 +249,9 @@ def twin(desk: Any) -> None:
     )
     with _two():
         for title, unit, color, read in drawn:
-            Lines(title=title, unit=unit, series=series.with_twin(world, other, "run", color, read), zero=True, **common)
+            Lines(
+                title=title, unit=unit, series=series.with_twin(world, other, "run", color, read), zero=True, **common
+            )
 
 
 def _label(path: str) -> str:
@@ -199,4 +261,3 @@ def _label(path: str) -> str:
 def _two() -> Any:
     """Return a container of two columns."""
     return solara.Div(classes=["fs-two"])
-

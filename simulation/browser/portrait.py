@@ -6,17 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from agents.buyers import BUYER_KINDS
-from agents.contracts import LOAN, LoanKind, LoanStatus
-from agents.lenders import LENDER_KINDS, LenderStatus
-from agents.operators import OperatorKind, OperatorStatus
+from agents.tables.buyers import BUYER_KINDS
+from agents.tables.lenders import LENDER_KINDS, LenderStatus
+from agents.tables.loans import LOAN, LoanKind, LoanStatus
+from agents.tables.operators import OperatorKind, OperatorStatus
 from simulation.browser.words import count, many, ratio, share, usd
-from simulation.world import World
+from simulation.world.world import World
 
 HEALTHY, BREACH, FALLEN, POOR = range(4)
+
+
 Names = dict[int, str]
+
+
 _MOST_ROWS = 12
+
+
 _LOAN_KINDS = LOAN.columns[0].codes
+
+
 _LOAN_STATES = ("", "performing", "margin called", "defaulted")
 
 
@@ -59,7 +67,13 @@ def portrait(world: World, node: int, chips: list[str], names: Names) -> dict[st
     else:
         books = _buyer(world, node, chips, names)
     lots = _lots(world, node, chips, names)
-    common = {"node": node, "title": names[node], "level": level, "lots": lots, "can_fail": node < n_l + n_o and node != n_l - 1 and level != FALLEN}
+    common = {
+        "node": node,
+        "title": names[node],
+        "level": level,
+        "lots": lots,
+        "can_fail": node < n_l + n_o and node != n_l - 1 and level != FALLEN,
+    }
     return books | common
 
 
@@ -68,7 +82,11 @@ def portrait(world: World, node: int, chips: list[str], names: Names) -> dict[st
 
 def _lender(world: World, node: int, names: Names) -> dict[str, Any]:
     lender = world.lenders[node]
-    state = ("below its minimum capital" if lender.capital_ratio < lender.capital_minimum else "healthy", "illiquid", "failed")[lender.status]
+    state = (
+        "below its minimum capital" if lender.capital_ratio < lender.capital_minimum else "healthy",
+        "illiquid",
+        "failed",
+    )[lender.status]
     balance = [
         ("cash", lender.cash), ("claims on operators", lender.book), ("loss allowance", -lender.allowance),
         ("warehouse lines lent", lender.lent_lines), ("seized hardware", min(lender.seized_value, lender.allowance)),
@@ -107,7 +125,13 @@ def _lines(world: World, node: int, names: Names) -> list[dict[str, Any]]:
         lends = line.creditor == node
         other = int(line.debtor if lends else line.creditor)
         row = _plain_row(names[other], float(line.drawn)) | {"node": other}
-        rows.append(row | {"state": f"line {'lent' if lends else 'drawn'} of {usd(line.limit)}{'' if line.open else ', withdrawn'}", "bad": not line.open})
+        rows.append(
+            row
+            | {
+                "state": f"line {'lent' if lends else 'drawn'} of {usd(line.limit)}{'' if line.open else ', withdrawn'}",
+                "bad": not line.open,
+            }
+        )
     return [row for row in rows if row["usd"] >= 1.0]
 
 
@@ -125,7 +149,11 @@ def _loan(loan: Any, other: int, world: World, names: Names) -> dict[str, Any]:
         row["state"] = f"{_LOAN_KINDS[loan.kind]}, {row['state']}"
     elif loan.status != LoanStatus.DEFAULTED:
         ltv = loan.principal / max(1.0, loan.collateral)
-        row |= {"ltv": share(ltv), "covenant": share(loan.covenant_ltv), "headroom": f"{100 * (loan.covenant_ltv - ltv):.0f} pts".replace("-", "−")}
+        row |= {
+            "ltv": share(ltv),
+            "covenant": share(loan.covenant_ltv),
+            "headroom": f"{100 * (loan.covenant_ltv - ltv):.0f} pts".replace("-", "−"),
+        }
     if loan.status != LoanStatus.DEFAULTED:
         row["due"] = many(max(0, int(loan.maturity) - int(world.clock[0].month)), "month")
     row["bad"] = bool(loan.status in (LoanStatus.CALLED, LoanStatus.DEFAULTED))
@@ -185,7 +213,12 @@ def _buyer(world: World, node: int, chips: list[str], names: Names) -> dict[str,
         facts = [fact for fact in facts if "power" not in fact[0] and "liquid" not in fact[0]]
     trades = world.trades[: int(world.clock[0].trades)]
     for trade in trades[trades.buyer == node][-5:][::-1]:
-        facts.append((f"month {trade.month}: {names.get(int(trade.seller), '')}", f"{count(trade.units)} {chips[trade.chip]} at {usd(trade.price)}"))
+        facts.append(
+            (
+                f"month {trade.month}: {names.get(int(trade.seller), '')}",
+                f"{count(trade.units)} {chips[trade.chip]} at {usd(trade.price)}",
+            )
+        )
     balance = [("budget left", float(buyer.budget)), ("stock at the appraisal", float(buyer.inventory))]
     return {
         "kind": BUYER_KINDS[buyer.kind], "state": "little money left" if poor else "able to buy", "balance": _used(balance),
@@ -208,7 +241,16 @@ def _lots(world: World, node: int, chips: list[str], names: Names) -> list[dict[
         )  # fmt: skip
     if len(own) > _MOST_ROWS:
         rest = own[_MOST_ROWS:]
-        rows.append({"chip": many(len(rest), "smaller lot"), "units": count(rest.units.sum()), "age": "", "pledged": "", "contracted": "", "sale": ""})
+        rows.append(
+            {
+                "chip": many(len(rest), "smaller lot"),
+                "units": count(rest.units.sum()),
+                "age": "",
+                "pledged": "",
+                "contracted": "",
+                "sale": "",
+            }
+        )
     return rows
 
 

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from agents.contracts import LoanKind, LoanStatus
-from agents.operators import OperatorStatus
+from agents.tables.loans import LoanKind, LoanStatus
+from agents.tables.operators import OperatorStatus
 from simulation.browser.portrait import live_loans
 from simulation.browser.words import count, share, usd
-from simulation.tape import TapeRow
-from simulation.world import World
+from simulation.markets.tape import TapeRow
+from simulation.world.world import World
 
 Series = dict[str, Any]
+
+
 Read = Callable[[World], np.ndarray]
 
 
@@ -71,7 +73,10 @@ def with_twin(world: World, twin: World | None, label: str, color: str, read: Re
 def prices(world: World, g: int) -> list[Series]:
     """Return price, value in use and list price of a generation ($k)."""
     listed = chip("list_price", g, 1e-3)(world)
-    found = [one("traded", "ink", chip("price", g, 1e-3)(world)), one("in use", "green", chip("fundamental", g, 1e-3)(world), "2 3")]
+    found = [
+        one("traded", "ink", chip("price", g, 1e-3)(world)),
+        one("in use", "green", chip("fundamental", g, 1e-3)(world), "2 3"),
+    ]
     if (listed > 0).any():
         found.append(one("list", "muted", np.where(listed > 0, listed, np.nan), "8 3"))
     return found
@@ -94,6 +99,8 @@ def fallen_months(world: World) -> list[int]:
 # --- distributions --------------------------------------------------------------------------------------------------
 
 _DSCR = (-np.inf, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, np.inf)
+
+
 _HEADROOM = (-np.inf, -0.2, -0.1, 0.0, 0.05, 0.1, 0.2, 0.3, np.inf)
 
 
@@ -104,20 +111,30 @@ def dscr_bins(world: World) -> list[dict[str, Any]]:
         return []
     found, _ = np.histogram(np.nan_to_num(operators.dscr), _DSCR)
     names = ["<.5", ".5", ".75", "1", "1.25", "1.5", "2", "3+"]
-    return [{"label": n, "value": int(v), "text": str(v), "bad": k < 3} for k, (n, v) in enumerate(zip(names, found, strict=True))]
+    return [
+        {"label": n, "value": int(v), "text": str(v), "bad": k < 3}
+        for k, (n, v) in enumerate(zip(names, found, strict=True))
+    ]
 
 
 def headroom_bins(world: World) -> list[dict[str, Any]]:
     """Return secured debt (USD) by points between its LTV and its covenant; a line at zero stands at bin 3."""
     loans = live_loans(world)
-    loans = loans[(loans.kind == LoanKind.EQUIPMENT) & ((loans.status == LoanStatus.PERFORMING) | (loans.status == LoanStatus.CALLED)) & (loans.principal > 1.0)]
+    loans = loans[
+        (loans.kind == LoanKind.EQUIPMENT)
+        & ((loans.status == LoanStatus.PERFORMING) | (loans.status == LoanStatus.CALLED))
+        & (loans.principal > 1.0)
+    ]
     if len(loans) == 0:
         return []
     room = loans.covenant_ltv - loans.principal / np.maximum(1.0, loans.collateral)
     found, _ = np.histogram(room, _HEADROOM, weights=loans.principal)
     names = ["<−20", "−20", "−10", "0", "5", "10", "20", "30+"]
     scale = money(world)[1]
-    return [{"label": n, "value": round(float(v)), "text": _brief(v * scale) if v > 0 else "", "bad": k < 3} for k, (n, v) in enumerate(zip(names, found, strict=True))]
+    return [
+        {"label": n, "value": round(float(v)), "text": _brief(v * scale) if v > 0 else "", "bad": k < 3}
+        for k, (n, v) in enumerate(zip(names, found, strict=True))
+    ]
 
 
 def _brief(x: float) -> str:
@@ -127,10 +144,17 @@ def _brief(x: float) -> str:
 
 # --- auctions -------------------------------------------------------------------------------------------------------
 
-_ABSENT = ((TapeRow.NO_POWER, "without power"), (TapeRow.NO_MONEY, "without money"), (TapeRow.NOT_SOUND, "not sound"), (TapeRow.NO_VALUE, "see no value"))
+_ABSENT = (
+    (TapeRow.NO_POWER, "without power"),
+    (TapeRow.NO_MONEY, "without money"),
+    (TapeRow.NOT_SOUND, "not sound"),
+    (TapeRow.NO_VALUE, "see no value"),
+)
 
 
-def auctions(tape: np.recarray, chips: list[str], names: dict[int, str], when: str, chip: int = -1) -> list[dict[str, Any]]:
+def auctions(
+    tape: np.recarray, chips: list[str], names: dict[int, str], when: str, chip: int = -1
+) -> list[dict[str, Any]]:
     """Return the auctions of a tape, forced ones first and the largest (USD at the appraisal) first.
 
     ``chip`` keeps one generation only (-1 all).
@@ -173,7 +197,12 @@ def _auction(head: Any, rows: np.recarray, chips: list[str], names: dict[int, st
 
     def order(row: Any) -> list[Any]:
         units = min(row.units, row.money / row.price) if row.kind == TapeRow.BID else row.units
-        return [names.get(int(row.node), ""), round(float(units), 1), round(float(row.price)), round(float(row.filled), 1)]
+        return [
+            names.get(int(row.node), ""),
+            round(float(units), 1),
+            round(float(row.price)),
+            round(float(row.filled), 1),
+        ]
 
     return {
         "title": f"{who[0].upper() + who[1:]}: {count(head.units)} {chips[head.chip]} offered, {sold}",

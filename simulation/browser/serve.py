@@ -72,7 +72,8 @@ def _server(host: str, port: int):
 def _warm(options: Options) -> None:
     """Load what the first visitor will need while the server starts."""
     from simulation.browser.session import Session
-    from simulation.config import ConfigError, load_scenario
+    from simulation.scenario.config import load_scenario
+    from simulation.scenario.faults import ConfigError
 
     try:
         Session(load_scenario(options.config, options.overrides), options.seed).step()

@@ -7,22 +7,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.ledger import EventKind
+from agents.tables.events import EventKind
 from simulation.browser.history import Checkpoint, checkpoint, restore
 from simulation.browser.narrate import Entry, facts, narrate, narrate_phase
-from simulation.build import build_world
-from simulation.config import set_path
 from simulation.interventions import fail_agent, sell_block
+from simulation.markets.tape import TapeRow
 from simulation.model import ComputeCreditModel
 from simulation.month import CASCADE, MONTH, OPEN, PHASES, STEP, advance
+from simulation.record.summary import summarise
 from simulation.runs import Result, raise_fault
-from simulation.scenario import Scenario
-from simulation.summary import summarise
-from simulation.tape import TapeRow
-from simulation.world import World, node_name
+from simulation.scenario.config import set_path
+from simulation.scenario.scenario import Scenario
+from simulation.world.build import build_world
+from simulation.world.world import World, node_name
 
 #: Rows of the tape: enough for every auction of a step at 2,000 agents.
 TAPE = 16_384
+
+
 #: Bytes that the checkpoints of a sitting may take.
 _MEMORY = 64e6
 

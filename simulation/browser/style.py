@@ -7,11 +7,14 @@ _LIGHT = {
     "gold": "#a98d00", "ink": "#1c2430", "muted": "#5d6878", "grid": "#dfe3e8", "paper": "#ffffff", "stress": "#f7eadf",
     "page": "#f2f4f7", "card": "#ffffff", "line": "#d5dae1", "soft": "#e9edf3", "edge": "#8d99a8", "onblue": "#ffffff",
 }  # fmt: skip
+
+
 _DARK = {
     "blue": "#4da6e0", "orange": "#f0a73a", "green": "#2cc295", "red": "#ff7d45", "purple": "#d58cbc", "sky": "#86c5ee",
     "gold": "#dcc13a", "ink": "#e8ecf2", "muted": "#a3aebd", "grid": "#333c49", "paper": "#181e27", "stress": "#3a2b22",
     "page": "#10151c", "card": "#181e27", "line": "#36404e", "soft": "#252e3a", "edge": "#6c7888", "onblue": "#0c1117",
 }  # fmt: skip
+
 
 _LAYOUT = """
 html, body { overflow-x: hidden; }

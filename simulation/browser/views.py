@@ -11,7 +11,7 @@ from simulation.browser.graph import Graph
 from simulation.browser.page import Network
 from simulation.browser.style import palette
 from simulation.model import ComputeCreditModel
-from simulation.world import node_name
+from simulation.world.world import node_name
 
 
 @solara.component
@@ -19,7 +19,9 @@ def NetworkView(model: ComputeCreditModel):
     """Draw lenders, borrowers and buyers, their states and exposures."""
     update_counter.get()
     world = model.world
-    graph = solara.use_memo(lambda: Graph(world, {n: node_name(world, n) for n in range(len(world.first_lot))}), [id(model)])
+    graph = solara.use_memo(
+        lambda: Graph(world, {n: node_name(world, n) for n in range(len(world.first_lot))}), [id(model)]
+    )
     solara.Style(palette(dark=False))
     with solara.Div(style={"height": "360px"}):
         Network(nodes=graph.static, now=graph.now(world), edges=graph.edges(world), event_pick_node=lambda node: None)
@@ -33,7 +35,9 @@ def MarketView(model: ComputeCreditModel):
     chip = "H100" if "H100" in names else names[0]
     common = {"start": model.config.run.start, "bands": series.stress_bands(world)}
     solara.Style(palette(dark=False))
-    Lines(title=f"Price of a used {chip}", unit="$k", series=series.prices(world, names.index(chip)), zero=True, **common)
+    Lines(
+        title=f"Price of a used {chip}", unit="$k", series=series.prices(world, names.index(chip)), zero=True, **common
+    )
     ltv = [
         series.one("booked", "blue", series.panel("booked_ltv", 100)(world)),
         series.one("executable", "red", series.panel("executable_ltv", 100)(world)),

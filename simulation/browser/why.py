@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from agents.contracts import LoanKind, LoanStatus
-from agents.ledger import CAUSES, EVENT_KINDS
+from agents.tables.events import CAUSES, EVENT_KINDS
+from agents.tables.loans import LoanKind, LoanStatus
 from simulation.browser.portrait import HEALTHY, Names, live_loans, node_state
 from simulation.browser.words import calendar, count, ratio, share, signed, usd
-from simulation.world import World
+from simulation.world.world import World
 
 _LONGEST = 12
+
+
 _TEXT = {
     "seizure": "{node} seized hardware behind a claim of {usd} on {other}",
     "margin_call": "{other} called margin of {usd} from {node}: its loan had passed the covenant LTV",
@@ -20,6 +22,8 @@ _TEXT = {
     "cured": "{node} met its margin call",
     "shock": "a block of GPUs worth {usd} came to market from outside",
 }
+
+
 _DEFAULT = {
     "cash_flow": "it could not pay and nobody would extend", "ltv": "its margin call was not met", "dscr": "its income had stayed below its debt service",
     "maturity": "a balloon could not be rolled over", "bitcoin_margin": "its coin loan was closed out",
@@ -82,8 +86,14 @@ def _began(world: World, month: int, start: str) -> str:
     clock = world.clock[0]
     done = int(clock.month)
     now = world.panel[month] if month < done else clock
-    stresses = [name for flag, name in ((now.stress_demand, "a stress of AI demand"), (now.stress_coin, "a stress of bitcoin")) if flag]
-    text = f"It began in {calendar(start, month)}, " + (f"in {' and '.join(stresses)}" if stresses else "without a stress of the drivers")
+    stresses = [
+        name
+        for flag, name in ((now.stress_demand, "a stress of AI demand"), (now.stress_coin, "a stress of bitcoin"))
+        if flag
+    ]
+    text = f"It began in {calendar(start, month)}, " + (
+        f"in {' and '.join(stresses)}" if stresses else "without a stress of the drivers"
+    )
     if month >= 6:
         before = world.panel[month - 6]
         text += f": over six months the rent of an H100-hour had moved {signed(now.rent / before.rent - 1, 0)} to ${now.rent:.2f}, bitcoin {signed(now.btc / before.btc - 1, 0)}"
@@ -101,7 +111,9 @@ def headroom(world: World, node: int) -> str:
         return f"It has {usd(buyer.budget)} of {usd(buyer.budget_cap)} left to spend."
     op = world.operators[node - n_l]
     loans = live_loans(world)
-    own = loans[(loans.borrower == node - n_l) & (loans.kind == LoanKind.EQUIPMENT) & (loans.status != LoanStatus.DEFAULTED)]
+    own = loans[
+        (loans.borrower == node - n_l) & (loans.kind == LoanKind.EQUIPMENT) & (loans.status != LoanStatus.DEFAULTED)
+    ]
     if len(own) == 0:
         return "It has no secured loan." if op.debt < 1.0 else f"It owes {usd(op.debt)} without security."
     room = own.covenant_ltv - own.principal / own.collateral.clip(1.0)

@@ -1,0 +1,1 @@
+"""What a hardware buyer does: bids within its budget, power and beliefs."""

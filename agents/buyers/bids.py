@@ -1,0 +1,148 @@
+"""How a buyer bids: what a used unit is worth to it, the most that it pays, how many units, with what money."""
+
+from __future__ import annotations
+
+import math
+
+from agents.rule import rule
+from agents.tables.buyers import BuyerKind
+from agents.tables.operators import OperatorStatus
+from agents.valuation import believed_decline, monthly_rent, value_in_use
+
+
+@rule
+def dealer_bid(buyer, chip, premium, terms):
+    """Return a dealer's bid (USD/GPU): expected resale less half the spread, skewed by inventory (Ho-Stoll 1981).
+
+    A dealer cannot resell above what users would pay, so the expected resale is the lower of the appraisal and
+    the fundamental less the market's risk premium. The spread widens with volatility.
+    """
+    resale = min(chip.appraisal, chip.fundamental * (1.0 - premium))
+    half = buyer.half_spread + terms.buyers_dealer_volatility * chip.volatility
+    full = buyer.inventory / buyer.budget_cap if buyer.budget_cap > 0.0 else 1.0
+    return resale * max(0.0, 1.0 - half - terms.buyers_dealer_skew * full)
+
+
+@rule
+def buyer_limit(buyer, chip, value, premium, terms):
+    """Return the most that a buyer bids for one unit (USD): scrap, resale or value in use less the risk premium."""
+    if buyer.kind == BuyerKind.SCRAP:
+        return terms.buyers_scrap_bid * chip.scrap
+    if buyer.kind == BuyerKind.DEALER:
+        return dealer_bid(buyer, chip, premium, terms)
+    limit = value * (1.0 - premium)
+    if chip.liquid == 1 and buyer.liquid < chip.power:
+        limit -= buyer.conversion * chip.power
+    return limit
+
+
+@rule
+def buyer_units(buyer, chip, terms):
+    """Return how many units its free power takes: liquid-cooled power for chips that need it (GPU)."""
+    if buyer.kind == BuyerKind.DEALER or buyer.kind == BuyerKind.SCRAP:
+        return 1e12
+    if chip.liquid == 0:
+        return max(0.0, buyer.power / chip.power)
+    if buyer.liquid >= chip.power:
+        return buyer.liquid / chip.power
+    return max(0.0, terms.buyers_convertible_share * (buyer.power - buyer.liquid) / chip.power)
+
+
+@rule
+def buyer_money(buyer):
+    """Return what a buyer spends on one lot at most (USD)."""
+    money = min(buyer.budget, buyer.lot_limit * buyer.budget_cap)
+    if buyer.kind == BuyerKind.DEALER:
+        money = min(money, buyer.budget_cap - buyer.inventory)
+    return max(0.0, money)
+
+
+@rule
+def risk_premium(chip, terms):
+    """Return the part of its value that a buyer holds back: calm premium, recent falls, volatility; capped."""
+    fall = chip.fall
+    if chip.traded_units > 0.0:
+        now = chip.traded_usd / chip.traded_units
+        fall = terms.market_fall_memory * fall + max(
+            0.0, math.log(chip.price_before / now) - terms.market_fall_tolerance
+        )
+    premium = (
+        terms.market_risk_premium + terms.market_fall_weight * fall + terms.market_volatility_weight * chip.volatility
+    )
+    return min(terms.market_premium_cap, premium)
+
+
+@rule
+def age_chips(w, clock):
+    """Write the mean age (months) of each generation's units."""
+    for chip in w.chips:
+        chip.mean_age = 0.0
+    for k in range(clock.used_lots):
+        lot = w.lots[k]
+        if lot.owner >= 0:
+            w.chips[lot.chip].mean_age += lot.units * (clock.month - lot.vintage)
+    for chip in w.chips:
+        chip.mean_age = max(0.0, chip.mean_age / chip.stock) if chip.stock > 0.0 else 0.0
+
+
+@rule
+def user_value(chip, terms, clock, utilisation, hosting, hurdle, decline):
+    """Return the value in use (USD) of a used unit to somebody who pays ``hosting`` and waits for installation."""
+    rent = monthly_rent(clock.rent, terms.rental_hours, chip.performance, utilisation, terms.rental_overhead)
+    life = max(1.0, terms.marks_asset_life - chip.mean_age)
+    return value_in_use(rent, hosting * chip.power, decline, hurdle, life, terms.rental_install_lag, chip.scrap)
+
+
+@rule
+def value_chips(w):
+    """Phase "value": what a used unit of each generation is worth to each bidder, and to the best user."""
+    clock = w.clock[0]
+    terms = w.terms[0]
+    floor = terms.marks_decline_floor
+    cap = terms.marks_decline_cap
+    n_o = len(w.operators)
+    age_chips(w, clock)
+    d = believed_decline(terms.marks_reference_decline, terms.marks_reference_weight, clock.trend, floor, cap)
+    for chip in w.chips:
+        chip.fundamental = user_value(
+            chip,
+            terms,
+            clock,
+            terms.marks_reference_utilisation,
+            terms.marks_reference_hosting,
+            terms.marks_reference_hurdle,
+            d,
+        )
+    for b in range(len(w.value)):
+        if b < n_o:
+            op = w.operators[b]
+            if op.status == OperatorStatus.DEFAULTED:
+                continue
+            d = believed_decline(op.decline, op.own_weight, clock.trend, floor, cap)
+            for g in range(len(w.chips)):
+                if w.chips[g].stock > 0.0:
+                    w.value[b, g] = user_value(w.chips[g], terms, clock, op.utilisation, op.hosting, op.hurdle, d)
+        else:
+            buyer = w.buyers[b - n_o]
+            if buyer.utilisation <= 0.0:
+                continue
+            d = believed_decline(buyer.decline, buyer.own_weight, clock.trend, floor, cap)
+            for g in range(len(w.chips)):
+                if w.chips[g].stock > 0.0:
+                    w.value[b, g] = user_value(
+                        w.chips[g], terms, clock, buyer.utilisation, buyer.hosting, buyer.hurdle, d
+                    )
+
+
+@rule
+def bid_limit(w, clock, terms, b, g, premium):
+    """Return bidder ``b``'s limit for generation ``g`` (USD/GPU), never above the list price while on sale."""
+    chip = w.chips[g]
+    n_o = len(w.operators)
+    if b < n_o:
+        limit = w.value[b, g] * (1.0 - premium)
+    else:
+        limit = buyer_limit(w.buyers[b - n_o], chip, w.value[b, g], premium, terms)
+    if clock.month < chip.end_of_sale:
+        limit = min(limit, chip.list_price)
+    return limit

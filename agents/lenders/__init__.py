@@ -1,0 +1,1 @@
+"""What a lender does: offers, marks, margin calls, seized collateral, its own funding, runs on it, its failure."""

@@ -1,0 +1,182 @@
+"""What a lender does when its borrower breaches the LTV: margin calls, their cure, coin-backed loans."""
+
+from __future__ import annotations
+
+from agents.lenders.marks import mark_lot
+from agents.rule import rule
+from agents.tables.events import Cause, EventKind, SaleReason, log_event
+from agents.tables.loans import LoanKind, LoanStatus, close_out, pay_loan
+from agents.tables.operators import OperatorStatus, reserve_cash, sell_coins
+from agents.valuation import units_to_cure
+
+
+@rule
+def pledge_lots(w, loan_id, loan, node, need):
+    """Pledge unencumbered lots of the borrower to the loan until their mark reaches ``need`` (USD); return what is missing."""
+    lender = w.lenders[loan.lender]
+    clock = w.clock[0]
+    k = w.first_lot[node]
+    while k >= 0 and need > 0.0:
+        lot = w.lots[k]
+        if lot.loan < 0 and lot.offered == 0.0:
+            value = lot.units * mark_lot(lender, lot, w.chips[lot.chip], clock.month)
+            lot.loan = loan_id
+            loan.collateral += value
+            need -= value
+        k = lot.following
+    return need
+
+
+@rule
+def order_sale(w, loan_id, loan, node, event):
+    """Put enough of the pledged hardware on the market to cure the call.
+
+    Selling x units at P against a mark m cures when (L - P x) = c m (U - x): x = (L - c U m)/(P - c m). When
+    P <= c m a sale cannot cure and everything is offered. P is what the borrower expects: part of the best bid
+    seen, else of the appraisal.
+    """
+    terms = w.terms[0]
+    clock = w.clock[0]
+    gap = loan.principal - loan.covenant_ltv * loan.collateral
+    offered = 0.0
+    k = w.first_lot[node]
+    while k >= 0:
+        lot = w.lots[k]
+        if lot.loan == loan_id and gap > 0.0:
+            chip = w.chips[lot.chip]
+            seen = chip.best_bid if chip.best_bid > 0.0 else chip.appraisal
+            price = terms.market_order_price * min(seen, chip.appraisal)
+            gain = price - loan.covenant_ltv * mark_lot(w.lenders[loan.lender], lot, chip, clock.month)
+            units = units_to_cure(gap, gain, lot.units)
+            gap -= units * max(0.0, gain)
+            lot.offered = units
+            lot.reserve = 0.0
+            lot.reason = SaleReason.MARGIN_CALL
+            lot.asked = clock.month
+            lot.cause = event
+            lot.contracted *= 1.0 - units / lot.units
+            offered += units
+        k = lot.following
+    return offered
+
+
+@rule
+def call_margin(w, loan_id, loan, clock):
+    """Call margin on a loan in breach: cash, pledge, coins, and last the sale of pledged hardware."""
+    terms = w.terms[0]
+    node = len(w.lenders) + loan.borrower
+    op = w.operators[loan.borrower]
+    lender = w.lenders[loan.lender]
+    gap = loan.principal - loan.covenant_ltv * loan.collateral
+    parent = clock.last_shock
+    event = log_event(w.events, clock, EventKind.MARGIN_CALL, Cause.LTV, node, loan.lender, -1, 0.0, gap, parent)
+    clock.news += 1
+    loan.last_event = event
+    paid = min(gap, max(0.0, op.cash - reserve_cash(op, terms.credit_call_cash)))
+    if paid > 0.0:
+        pay_loan(loan, paid, op, lender, w.book)
+        op.drained += paid
+        op.drain_event = event
+        gap -= paid
+    if gap > 1.0:
+        gap = pledge_lots(w, loan_id, loan, node, gap / loan.covenant_ltv) * loan.covenant_ltv
+    if gap > 1.0 and op.btc + op.eth > 0.0:
+        before = op.cash
+        sell_coins(op, clock, w.book, gap)
+        paid = op.cash - before
+        pay_loan(loan, paid, op, lender, w.book)
+        op.drained += paid
+        op.drain_event = event
+        gap -= paid
+    if gap > 1.0:
+        loan.status = LoanStatus.CALLED
+        loan.call_turn = clock.month * 1000 + clock.turn
+        if order_sale(w, loan_id, loan, node, event) > 0.0:
+            op.selling = 1
+
+
+@rule
+def watch_covenants(w, clock):
+    """Call margin on secured loans above their covenant LTV; last round's calls end as cured or as a default."""
+    terms = w.terms[0]
+    now = clock.month * 1000 + clock.turn
+    for k in range(clock.used_loans):
+        loan = w.loans[k]
+        if loan.kind != LoanKind.EQUIPMENT or (
+            loan.status != LoanStatus.PERFORMING and loan.status != LoanStatus.CALLED
+        ):
+            continue
+        least = max(1.0, terms.credit_call_minimum * loan.principal)
+        breach = loan.principal > loan.covenant_ltv * loan.collateral + least
+        if loan.status == LoanStatus.PERFORMING and not breach:
+            continue
+        op = w.operators[loan.borrower]
+        if op.status == OperatorStatus.DEFAULTED or op.failing > 0:
+            continue
+        if loan.status == LoanStatus.PERFORMING:
+            call_margin(w, k, loan, clock)
+        elif loan.status == LoanStatus.CALLED and loan.call_turn < now:
+            if breach:
+                op.failing = 1 + Cause.LTV
+                op.failing_event = loan.last_event
+                clock.news += 1
+            else:
+                loan.status = LoanStatus.PERFORMING
+                log_event(
+                    w.events, clock, EventKind.CURED, Cause.LTV, len(w.lenders) + loan.borrower, loan.lender, -1, 0.0,
+                    loan.principal, loan.last_event,
+                )  # fmt: skip
+                withdraw_order(w, k, len(w.lenders) + loan.borrower)
+
+
+@rule
+def withdraw_order(w, loan_id, node):
+    """Take what is left of a margin-call sale off the market."""
+    k = w.first_lot[node]
+    while k >= 0:
+        lot = w.lots[k]
+        if lot.loan == loan_id and lot.reason == SaleReason.MARGIN_CALL:
+            lot.offered = 0.0
+            lot.reason = 0
+            lot.asked = -1
+        k = lot.following
+
+
+@rule
+def watch_coins(w, clock):
+    """Coin-backed loans: above the call level the borrower adds coins, above the close-out level coins are sold.
+
+    Close-out sells x coins so that the loan returns to the opening LTV l: x = (L - l C p)/((1 - l) p).
+    """
+    terms = w.terms[0]
+    for k in range(clock.used_loans):
+        loan = w.loans[k]
+        if (
+            loan.kind != LoanKind.MARGIN
+            or loan.status == LoanStatus.FREE
+            or loan.status == LoanStatus.DEFAULTED
+            or loan.principal < 1.0
+        ):
+            continue
+        op = w.operators[loan.borrower]
+        ltv = loan.principal / max(1.0, loan.coins * clock.btc)
+        if ltv <= terms.notes_margin_call or op.status == OperatorStatus.DEFAULTED:
+            continue
+        target = terms.notes_margin_ltv
+        event = log_event(
+            w.events, clock, EventKind.COIN_CALL, Cause.BITCOIN_MARGIN, len(w.lenders) + loan.borrower, loan.lender, -1,
+            0.0, loan.principal, -1,
+        )  # fmt: skip
+        clock.news += 1
+        op.drain_event = event
+        added = min(op.btc, max(0.0, loan.principal / (target * clock.btc) - loan.coins))
+        op.btc -= added
+        op.drained += added * clock.btc
+        loan.coins += added
+        if loan.principal <= terms.notes_margin_closeout * loan.coins * clock.btc:
+            continue
+        excess = (loan.principal - target * loan.coins * clock.btc) / ((1.0 - target) * clock.btc)
+        close_out(loan, op, w.lenders[loan.lender], clock, w.book, min(loan.coins, max(0.0, excess)))
+        if loan.coins < 1e-9 and loan.principal > 1.0 and op.failing == 0:
+            op.failing = 1 + Cause.BITCOIN_MARGIN
+            op.failing_event = event

@@ -1,0 +1,87 @@
+"""How a miner borrows on its coins: margin loans from coin lenders, convertible notes."""
+
+from __future__ import annotations
+
+from agents.lenders.offers import lending_room
+from agents.rule import rule
+from agents.tables.ledger import Flow
+from agents.tables.lenders import LenderKind, LenderStatus
+from agents.tables.loans import LoanKind, open_loan, pay_out_loan
+from agents.tables.operators import OperatorKind, OperatorStatus, mark_own
+
+#: Lenders that a miner asks for a coin loan.
+_TRIES = 64
+
+
+@rule
+def pledge_coins(w, clock, o, op, need):
+    """Borrow against part of the bitcoin treasury from a coin lender (margin loan); return the cash (USD)."""
+    terms = w.terms[0]
+    if clock.stress_coin == 1:
+        return 0.0
+    coins = terms.miners_pledge * op.btc
+    usd = min(need, terms.notes_margin_ltv * coins * clock.btc)
+    last = len(w.lenders) - 2
+    for step in range(min(_TRIES, last + 1)):
+        # Crypto lenders take coins as collateral; they stand last. The first that is sound decides.
+        j = last - step
+        lender = w.lenders[j]
+        if lender.kind != LenderKind.CRYPTO_LENDER or lender.status != LenderStatus.ACTIVE:
+            continue
+        usd = min(usd, lending_room(lender, terms), 0.5 * lender.cash)
+        if usd < 1e5:
+            return 0.0
+        rate = terms.credit_base_rate + terms.notes_margin_spread
+        k = open_loan(w.loans, clock, LoanKind.MARGIN, j, o, usd, rate, 0.0, clock.month + 12)
+        if k < 0:
+            return 0.0
+        coins = usd / (terms.notes_margin_ltv * clock.btc)
+        w.loans[k].coins = coins
+        op.btc -= coins
+        pay_out_loan(lender, op, usd, w.book)
+        lender.lent_month += usd
+        clock.new_notes += usd
+        return usd
+    return 0.0
+
+
+@rule
+def issue_notes(w, clock):
+    """Miners issue convertible notes to outside investors in calm times and spend part of the proceeds on coins."""
+    terms = w.terms[0]
+    outside = len(w.lenders) - 1
+    if clock.stress_coin == 1 or clock.month < terms.notes_first_month:
+        return
+    for o in range(len(w.operators)):
+        op = w.operators[o]
+        if (
+            op.kind != OperatorKind.MINER
+            or op.status != OperatorStatus.HEALTHY
+            or (clock.month + o) % terms.notes_interval != 0
+        ):
+            continue
+        worth = op.btc * clock.btc + op.eth * clock.eth + op.rig_value
+        usd = min(terms.notes_size * worth, terms.notes_issue_limit * mark_own(op, clock) - op.debt)
+        if usd < 1e6:
+            continue
+        k = open_loan(
+            w.loans,
+            clock,
+            LoanKind.CONVERTIBLE,
+            outside,
+            o,
+            usd,
+            terms.notes_coupon,
+            0.0,
+            clock.month + terms.notes_term,
+        )
+        if k < 0:
+            return
+        w.lenders[outside].cash += usd
+        w.book[Flow.LENDER_EQUITY_IN] += usd
+        pay_out_loan(w.lenders[outside], op, usd, w.book)
+        spent = terms.notes_coin_share * usd
+        op.cash -= spent
+        op.btc += spent / clock.btc
+        w.book[Flow.COIN_PURCHASE] += spent
+        clock.new_notes += usd

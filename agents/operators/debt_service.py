@@ -1,0 +1,194 @@
+"""How an operator pays its debts: what falls due, the payment waterfall, arrears, extension or default."""
+
+from __future__ import annotations
+
+from agents.lenders.offers import rolled_part
+from agents.rule import rule
+from agents.tables.events import Cause, SaleReason
+from agents.tables.lenders import LenderStatus
+from agents.tables.loans import LoanKind, LoanStatus, close_loan, pay_loan
+from agents.tables.operators import OperatorStatus, cover_ratio, sell_coins
+
+_CENT = 0.01
+
+
+@rule
+def accrue(w, clock):
+    """Capitalise the month's interest and set what falls due, loan by loan (USD)."""
+    terms = w.terms[0]
+    for op in w.operators:
+        op.due_2 = op.due_1
+        op.due_1 = op.due
+        op.due = 0.0
+        op.balloon = 0.0
+    for k in range(clock.used_loans):
+        loan = w.loans[k]
+        if loan.status == LoanStatus.FREE or loan.status == LoanStatus.DEFAULTED:
+            continue
+        op = w.operators[loan.borrower]
+        lender = w.lenders[loan.lender]
+        loan.interest = loan.principal * loan.rate / 12.0
+        loan.principal += loan.interest
+        lender.book += loan.interest
+        op.debt += loan.interest
+        scheduled = min(loan.principal, loan.interest + loan.amortisation)
+        loan.balloon = 0.0
+        if clock.month >= loan.maturity:
+            kept = rolled_part(loan, op, lender, terms, clock)
+            loan.balloon = max(0.0, loan.principal - scheduled - kept)
+            if kept > 0.0:
+                loan.maturity = clock.month + (
+                    terms.credit_maturity
+                    if loan.kind == LoanKind.EQUIPMENT
+                    else terms.notes_term
+                    if loan.kind == LoanKind.CONVERTIBLE
+                    else 12
+                )
+        loan.unpaid = scheduled + loan.balloon
+        op.due += scheduled
+        op.balloon += loan.balloon
+
+
+@rule
+def pay_shares(w, clock):
+    """Pay each loan the operator's ``pay_share`` of what is unpaid; note who would refuse to extend the rest."""
+    terms = w.terms[0]
+    for k in range(clock.used_loans):
+        loan = w.loans[k]
+        if loan.status == LoanStatus.FREE or loan.status == LoanStatus.DEFAULTED or loan.unpaid <= _CENT:
+            continue
+        op = w.operators[loan.borrower]
+        lender = w.lenders[loan.lender]
+        if op.pay_share > 0.0:
+            pay_loan(loan, op.pay_share * loan.unpaid, op, lender, w.book)
+        if (
+            loan.unpaid > _CENT
+            and op.refused < 2
+            and rolled_part(loan, op, lender, terms, clock) < loan.principal - _CENT
+        ):
+            op.refusing = loan.lender
+            op.refused = 2 if lender.status == LenderStatus.FAILED else 1
+
+
+@rule
+def close_paid(w, clock):
+    """Close loans paid down to less than a dollar and free what secured them."""
+    freed = 0
+    for k in range(clock.used_loans):
+        loan = w.loans[k]
+        if loan.status != LoanStatus.FREE and loan.status != LoanStatus.DEFAULTED and loan.principal < 1.0:
+            # The last cents are forgiven: the claim and the debt fall together.
+            w.lenders[loan.lender].book -= loan.principal
+            op = w.operators[loan.borrower]
+            op.debt -= loan.principal
+            op.btc += loan.coins
+            close_loan(w.loans, clock, k)
+            freed += 1
+    if freed > 0:
+        for k in range(clock.used_lots):
+            lot = w.lots[k]
+            if lot.loan >= 0 and w.loans[lot.loan].status == LoanStatus.FREE:
+                lot.loan = -1
+
+
+@rule
+def service_debt(w):
+    """Phase "service": interest and principal from cash, then from coins; the rest is in arrears."""
+    clock = w.clock[0]
+    terms = w.terms[0]
+    accrue(w, clock)
+    for op in w.operators:
+        if op.status == OperatorStatus.DEFAULTED:
+            continue
+        cover_ratio(op)
+        op.income_2 = op.income_1
+        op.income_1 = op.income
+        due = op.due + op.balloon
+        if due > op.cash:
+            sell_coins(op, clock, w.book, due - op.cash)
+        op.pay_share = min(1.0, op.cash / due) if due > 0.0 else 0.0
+        op.refused = 0
+        op.arrears = due * (1.0 - op.pay_share)
+        if op.arrears < 1.0:
+            op.arrears = 0.0
+        elif op.status != OperatorStatus.DEFAULTED:
+            op.status = OperatorStatus.STRESSED
+    pay_shares(w, clock)
+    close_paid(w, clock)
+    for op in w.operators:
+        thin = op.thin_months >= terms.credit_dscr_months and op.debt > 1.0
+        if (
+            op.status != OperatorStatus.DEFAULTED
+            and thin
+            and op.cash + op.btc * clock.btc < terms.credit_dscr_cash * op.due
+            and op.failing == 0
+        ):
+            op.failing = 1 + Cause.DSCR
+            op.failing_event = op.drain_event if op.drained > 0.25 * op.due else -1
+
+
+@rule
+def post_lots(w, node, op, clock):
+    """Offer all unencumbered lots, at a share of their value in use, to meet arrears."""
+    terms = w.terms[0]
+    found = 0
+    k = w.first_lot[node]
+    while k >= 0:
+        lot = w.lots[k]
+        if lot.loan < 0 and lot.offered == 0.0 and lot.units > 0.0:
+            lot.offered = lot.units
+            lot.reason = SaleReason.ARREARS
+            lot.asked = clock.month
+            lot.cause = op.last_event
+            lot.reserve = terms.credit_sale_reserve * w.value[node - len(w.lenders), lot.chip]
+            found = 1
+        k = lot.following
+    op.selling = max(op.selling, found)
+    return found
+
+
+@rule
+def work_out_arrears(w, clock):
+    """One round for everybody in arrears: pay from cash, post lots, wait for them to sell, extend or default.
+
+    Returns the number of operators whose arrears are still being worked out.
+    """
+    terms = w.terms[0]
+    open_cases = 0
+    for op in w.operators:
+        op.pay_share = 0.0
+        if op.arrears > 0.0 and op.status != OperatorStatus.DEFAULTED and op.failing == 0:
+            op.pay_share = min(1.0, op.cash / op.arrears)
+            op.refused = 0
+            open_cases += 1
+    if open_cases == 0:
+        return 0
+    pay_shares(w, clock)
+    waiting = 0
+    for o in range(len(w.operators)):
+        op = w.operators[o]
+        if op.arrears <= 0.0 or op.status == OperatorStatus.DEFAULTED or op.failing > 0:
+            continue
+        op.arrears *= 1.0 - op.pay_share
+        if op.arrears < 1.0:
+            op.arrears = 0.0
+            continue
+        found = 1
+        if op.arrears_turns == 0:
+            found = post_lots(w, len(w.lenders) + o, op, clock)
+        op.arrears_turns = op.arrears_turns + 1 if found == 1 else terms.credit_arrears_turns + 1
+        if op.arrears_turns <= terms.credit_arrears_turns:
+            waiting += 1
+        elif op.refused == 0:
+            # Everybody extends: what is unpaid stays in the principal.
+            op.arrears = 0.0
+        else:
+            lender = w.lenders[op.refusing]
+            cause = Cause.MATURITY if op.balloon > op.due else Cause.CASH_FLOW
+            op.failing_event = op.drain_event if op.drained > 0.25 * op.arrears else -1
+            if op.refused == 2 or (op.balloon > op.due and lender.status != LenderStatus.ACTIVE):
+                cause = Cause.LENDER_FAILURE
+                op.failing_event = lender.last_event
+            op.failing = 1 + cause
+            waiting += 1
+    return waiting

@@ -1,0 +1,114 @@
+"""What happens when ordered chips arrive: loans are drawn, the rest is paid or cancelled."""
+
+from __future__ import annotations
+
+import math
+
+from agents.lenders.offers import set_covenant
+from agents.rule import rule
+from agents.tables.events import Cause, EventKind, log_event
+from agents.tables.ledger import Flow
+from agents.tables.lenders import LenderStatus
+from agents.tables.loans import LoanKind, open_loan
+from agents.tables.lots import open_lot
+from agents.tables.operators import OperatorStatus, occupy, sell_coins
+
+
+@rule
+def loan_maturity(terms, term):
+    """Return the months to maturity of a loan that amortises over ``term`` months: no balloon when it must match."""
+    return int(math.ceil(term)) if terms.policy_matched_amortisation == 1 else terms.credit_maturity
+
+
+@rule
+def affordable_units(order, own, op, w, clock):
+    """Return the units that the operator can pay for at ``own`` USD each, coins sold if need be; cancel the rest."""
+    units = order.units
+    if own * units > op.cash:
+        sell_coins(op, clock, w.book, own * units - op.cash)
+        if own * units > op.cash:
+            units = op.cash / own
+    if units < order.units:
+        lost = (order.units - units) * order.cost
+        clock.cancelled += lost
+        occupy(op, w.chips[order.chip], units - order.units)
+        if lost > 0.01 * order.units * order.cost:
+            log_event(
+                w.events, clock, EventKind.ORDER_CANCELLED, Cause.NONE, len(w.lenders) + order.operator, order.lender,
+                order.chip, order.units - units, lost, -1,
+            )  # fmt: skip
+    return units
+
+
+@rule
+def draw_loan(order, op, principal, cost, appraised, w, clock):
+    """Draw an equipment loan of ``principal`` USD on hardware of ``cost`` and ``appraised`` USD; return its row, -1 if the table is full."""
+    lender = w.lenders[order.lender]
+    lender.cash -= principal
+    lender.book += principal
+    op.debt += principal
+    w.book[Flow.LOAN_DRAW] += principal
+    clock.new_credit += principal
+    k = open_loan(
+        w.loans, clock, LoanKind.EQUIPMENT, order.lender, order.operator, principal, order.rate,
+        principal / order.life, clock.month + loan_maturity(w.terms[0], order.life),
+    )  # fmt: skip
+    if k >= 0:
+        set_covenant(w.loans[k], lender, w.terms[0], cost, appraised)
+    return k
+
+
+@rule
+def deliver_order(order, w, clock):
+    """Deliver one commitment: the lender pays the committed advance, the operator the rest; what it cannot pay
+    is cancelled and its deposit lost.
+
+    Reads and writes the order, operator, lender, chip, loans and lots; USD and units.
+    """
+    op = w.operators[order.operator]
+    chip = w.chips[order.chip]
+    lent = 0.0
+    if order.lender >= 0:
+        lender = w.lenders[order.lender]
+        lender.committed = max(0.0, lender.committed - order.units * order.advance)
+        if lender.status != LenderStatus.FAILED and order.units > 0.0:
+            lent = min(order.advance, lender.cash / order.units)
+    deposit = w.terms[0].credit_deposit * order.cost
+    own = max(0.0, order.cost - deposit - lent)
+    lent = order.cost - deposit - own
+    op.committed = max(0.0, op.committed - order.units * (order.cost - deposit - order.advance))
+    units = affordable_units(order, own, op, w, clock)
+    if units <= 0.0:
+        return
+    op.cash = max(0.0, op.cash - own * units)
+    w.book[Flow.VENDOR_DELIVERY] += (own + lent) * units
+    chip.added += units
+    chip.stock += units
+    clock.delivered += units * chip.performance
+    k = -1
+    if lent * units > 1.0:
+        k = draw_loan(order, op, lent * units, order.cost * units, chip.appraisal * units, w, clock)
+        if k < 0:
+            return
+    lot_id = open_lot(
+        w.lots, w.first_lot, clock, len(w.lenders) + order.operator, order.chip, units, float(clock.month),
+        clock.month, order.cost, k,
+    )  # fmt: skip
+    if lot_id >= 0 and op.contract_share > 0.0:
+        lot = w.lots[lot_id]
+        lot.contracted = op.contract_share
+        lot.contract_price = clock.rent * w.terms[0].rental_contract_discount
+        lot.contract_end = clock.month + w.terms[0].rental_contract_term
+
+
+@rule
+def deliver_orders(w, clock):
+    """Deliver every commitment that falls due and free its row."""
+    for k in range(clock.used_orders):
+        order = w.orders[k]
+        if order.operator >= 0 and order.due <= clock.month:
+            if w.operators[order.operator].status != OperatorStatus.DEFAULTED:
+                deliver_order(order, w, clock)
+            order.operator = -1
+            order.following = clock.free_order
+            clock.free_order = k

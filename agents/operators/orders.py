@@ -1,0 +1,196 @@
+"""How an operator decides to buy new chips: which, from whose loan, how many, with what equity."""
+
+from __future__ import annotations
+
+import math
+
+from agents.lenders.offers import lending_room, loan_term, sized_loan
+from agents.miners.notes import issue_notes, pledge_coins
+from agents.rule import rule
+from agents.tables.clock import Fault
+from agents.tables.ledger import Flow
+from agents.tables.operators import OperatorKind, OperatorStatus, free_units, mark_own, occupy, reserve_cash, spare_cash
+from agents.valuation import believed_decline, monthly_rent, value_in_use
+
+
+@rule
+def choose_chip(w, clock, o, op):
+    """Return the generation with the best value over cost that the operator would order new, -1 none.
+
+    Value at the operator's own (extrapolative) expectations; contracted hours count as always sold at the
+    contract price; a pre-drawn taste keeps not everybody on one generation.
+    """
+    terms = w.terms[0]
+    d = believed_decline(op.decline, op.own_weight, clock.trend, terms.marks_decline_floor, terms.marks_decline_cap)
+    share = op.contract_share * terms.rental_contract_discount + (1.0 - op.contract_share) * op.utilisation
+    best = 1.0
+    choice = -1
+    for g in range(len(w.chips)):
+        chip = w.chips[g]
+        if clock.month < chip.release or clock.month >= chip.end_of_sale:
+            continue
+        rent = monthly_rent(clock.rent, terms.rental_hours, chip.performance, share, terms.rental_overhead)
+        value = value_in_use(
+            rent, op.hosting * chip.power, d, op.hurdle, terms.marks_asset_life, terms.credit_delivery_lag, chip.scrap
+        )
+        ratio = value / (chip.list_price * (1.0 + terms.credit_soft_cost))
+        if ratio > 1.0:
+            ratio *= math.exp(w.taste[o, g])
+            if ratio > best:
+                best = ratio
+                choice = g
+    return choice
+
+
+@rule
+def choose_lender(w, clock, o, op, chip, cost, owed):
+    """Return (lender, advance in USD a unit, rate a year, room in USD) of the best offer it can get; lender -1 none.
+
+    Room is what capital, growth and the single-name limit leave.
+
+    Offers are ranked by principal over cost less twice the spread.
+    """
+    terms = w.terms[0]
+    best = -1e9
+    choice = -1
+    advance = 0.0
+    rate = 0.0
+    most = 0.0
+    rent = monthly_rent(clock.rent, terms.rental_hours, chip.performance, op.utilisation, terms.rental_overhead)
+    for k in range(w.bank_ptr[o], w.bank_ptr[o + 1]):
+        lender = w.lenders[w.bank[k]]
+        room = min(lending_room(lender, terms), lender.name_limit * lender.equity / lender.capital_target - owed[k])
+        if room < cost:
+            continue
+        offer_rate = terms.credit_base_rate + lender.spread + 0.1 * max(0.0, 1.0 - lender.advance_rate / lender.max_ltv)
+        offer = sized_loan(lender, cost, rent, op.hosting * chip.power, offer_rate, loan_term(w, clock, lender, chip))
+        score = offer / cost - 2.0 * (offer_rate - terms.credit_base_rate)
+        if score > best:
+            best = score
+            choice = w.bank[k]
+            advance = offer
+            rate = offer_rate
+            most = room
+    return choice, advance, rate, most
+
+
+@rule
+def count_names(w, clock, owed):
+    """Sum what each operator owes, or was promised by, each lender it knows (USD), beside the list of those lenders."""
+    for k in range(len(w.bank)):
+        owed[k] = 0.0
+    for k in range(clock.used_loans):
+        loan = w.loans[k]
+        if loan.principal > 0.0:
+            for j in range(w.bank_ptr[loan.borrower], w.bank_ptr[loan.borrower + 1]):
+                if w.bank[j] == loan.lender:
+                    owed[j] += loan.principal
+    for k in range(clock.used_orders):
+        order = w.orders[k]
+        if order.operator >= 0 and order.lender >= 0:
+            for j in range(w.bank_ptr[order.operator], w.bank_ptr[order.operator + 1]):
+                if w.bank[j] == order.lender:
+                    owed[j] += order.units * order.advance
+
+
+@rule
+def good_times(clock, op):
+    """Return 1 in calm and rising times, less when rents fall, 0 in stress: what equity markets go by."""
+    if clock.stress_demand == 1 or (op.kind == OperatorKind.MINER and clock.stress_coin == 1):
+        return 0.0
+    return min(1.5, max(0.0, 1.0 - 20.0 * clock.trend))
+
+
+@rule
+def raise_equity(w, clock, op, need):
+    """Raise up to ``need`` USD of equity outside: pro-cyclical, limited by the operator's own equity; return it."""
+    terms = w.terms[0]
+    worth = max(0.0, mark_own(op, clock) - op.debt) * terms.credit_order_interval
+    raised = min(need, terms.credit_equity_speed * worth * good_times(clock, op))
+    if raised <= 0.0:
+        return 0.0
+    op.cash += raised
+    op.raised_year += raised
+    clock.equity_raised += raised
+    w.book[Flow.EQUITY_IN] += raised
+    return raised
+
+
+@rule
+def place_order(w, clock, o, op):
+    """Order new chips: value above cost, power, equity and a lender permitting; pay the deposit (USD, GPU)."""
+    terms = w.terms[0]
+    g = choose_chip(w, clock, o, op)
+    if g < 0:
+        return
+    chip = w.chips[g]
+    cost = chip.list_price * (1.0 + terms.credit_soft_cost)
+    room = min(free_units(op, chip), terms.credit_growth_limit * max(op.used_power, 0.05 * op.site_power) / chip.power)
+    lender_id, advance, rate, lendable = choose_lender(w, clock, o, op, chip, cost, w.scratch[0])
+    if advance > 0.0:
+        room = min(room, lendable / advance)
+    own = cost - advance
+    have = max(0.0, spare_cash(op, terms) - op.committed)
+    if have < room * own:
+        have += raise_equity(w, clock, op, room * own - have)
+        if op.kind == OperatorKind.MINER and have < room * own:
+            have += pledge_coins(w, clock, o, op, room * own - have)
+    units = min(room, have / own) if own > 1.0 else room
+    deposit = units * terms.credit_deposit * cost
+    if units * cost < 1e5 or deposit > op.cash:
+        return
+    k = clock.free_order
+    if k < 0:
+        clock.fault = Fault.ORDERS_FULL
+        return
+    order = w.orders[k]
+    clock.free_order = order.following
+    clock.used_orders = max(clock.used_orders, k + 1)
+    order.operator = o
+    order.lender = lender_id
+    order.chip = g
+    order.units = units
+    order.cost = cost
+    order.advance = advance
+    order.rate = rate
+    order.life = loan_term(w, clock, w.lenders[lender_id], chip) if lender_id >= 0 else 1.0
+    order.due = clock.month + terms.credit_delivery_lag
+    op.cash -= deposit
+    w.book[Flow.VENDOR_DEPOSIT] += deposit
+    op.committed += max(0.0, units * (cost * (1.0 - terms.credit_deposit) - advance))
+    occupy(op, chip, units)
+    if lender_id >= 0:
+        w.lenders[lender_id].committed += units * advance
+        w.lenders[lender_id].lent_month += units * advance
+        clock.new_commitments += units * advance
+
+
+@rule
+def order_month(w):
+    """Phase "credit": orders of new chips and the loans committed for them; notes of miners; payouts."""
+    clock = w.clock[0]
+    terms = w.terms[0]
+    count_names(w, clock, w.scratch[0])
+    for o in range(len(w.operators)):
+        op = w.operators[o]
+        op.raised_year *= 11.0 / 12.0
+        if op.status == OperatorStatus.DEFAULTED:
+            continue
+        op.status = OperatorStatus.HEALTHY if op.arrears <= 0.0 else OperatorStatus.STRESSED
+        if (
+            op.status == OperatorStatus.HEALTHY
+            and op.dscr >= 1.0
+            and (clock.month + o) % terms.credit_order_interval == 0
+        ):
+            place_order(w, clock, o, op)
+        excess = (
+            op.cash
+            - op.committed
+            - 2.0 * reserve_cash(op, terms.credit_cash_reserve)
+            - terms.credit_growth_cash * op.site_power
+        )
+        if excess > 0.0 and op.status == OperatorStatus.HEALTHY:
+            paid = terms.credit_payout * excess
+            op.cash -= paid
+            w.book[Flow.PAYOUT] += paid
+    issue_notes(w, clock)

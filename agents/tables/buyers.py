@@ -1,0 +1,50 @@
+"""Hardware buyers: hyperscalers, enterprises, research institutions, dealers, scrap merchants, the backstop."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from agents.schema import Table, code, f, labels
+
+
+class BuyerKind(IntEnum):
+    """Kinds of buyer of used hardware."""
+
+    HYPERSCALER = 0
+    ENTERPRISE = 1
+    RESEARCH = 2
+    DEALER = 3
+    SCRAP = 4
+    BACKSTOP = 5
+
+
+BUYER_KINDS = labels(BuyerKind)
+
+
+BUYER = Table(
+    "buyers",
+    "Who buys used GPUs with finite budgets and free power. The last row is the backstop buyer (capacity zero unless "
+    "a policy gives it one).",
+    (
+        code("kind", "kind of buyer", BuyerKind),
+        f("budget", "USD", "budget left"),
+        f("budget_cap", "USD", "budget when fully replenished"),
+        f("refill", "1/month", "share of the cap replenished a month"),
+        f("power", "kW", "free power"),
+        f("liquid", "kW", "part of it with liquid cooling"),
+        f("power_cap", "kW", "free power at the start"),
+        f("liquid_cap", "kW", "part of it with liquid cooling at the start"),
+        f("hosting", "USD/kW-month", "hosting and power"),
+        f("utilisation", "share", "share of hours used"),
+        f("hurdle", "1/month", "hurdle rate"),
+        f("decline", "1/month", "rent decline that it believes in by itself"),
+        f("own_weight", "share", "weight of its own belief against the recent trend"),
+        f("conversion", "USD/kW", "cost of fitting air-cooled power for chips that need liquid"),
+        f("lot_limit", "share", "largest part of the budget spent on one lot"),
+        f("half_spread", "ratio", "dealers: half the quoted spread in calm times"),
+        f("inventory", "USD", "dealers: stock at the appraisal"),
+        f("bought", "GPU", "units bought since the start"),
+        f("spent", "USD", "spent on used GPUs since the start"),
+        f("earned", "USD", "net rent of the month"),
+    ),
+)

@@ -1,0 +1,92 @@
+"""Lenders: banks, private-credit funds, insurers, warehouse-funded funds, crypto lenders, outside investors."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from agents.rule import rule
+from agents.schema import Table, code, f, i, labels
+
+
+class LenderKind(IntEnum):
+    """Kinds of lender."""
+
+    BANK = 0
+    PRIVATE_CREDIT = 1
+    INSURER = 2
+    BDC = 3
+    CRYPTO_LENDER = 4
+    OUTSIDE = 5
+
+
+class LenderStatus(IntEnum):
+    """States of a lender."""
+
+    ACTIVE = 0
+    ILLIQUID = 1
+    FAILED = 2
+
+
+LENDER_KINDS = labels(LenderKind)
+
+
+LENDER = Table(
+    "lenders",
+    "Who lends to operators and to other lenders. The last row is the outside investors: they hold convertibles, "
+    "buy the books of failed lenders, never lend secured and pay everything out.",
+    (
+        code("kind", "kind of lender", LenderKind),
+        code("status", "state", LenderStatus),
+        f("cash", "USD", "cash"),
+        f("deposits", "USD", "deposits, policies or redeemable fund units owed outside"),
+        f("borrowed", "USD", "drawn on warehouse lines from other lenders"),
+        f("lent_lines", "USD", "drawn by other lenders on lines it provides"),
+        f("book", "USD", "claims on operators, defaulted ones included"),
+        f("allowance", "USD", "loss allowance against the book"),
+        f("seized_value", "USD", "own mark of seized hardware"),
+        f("seized_units", "GPU", "seized hardware held"),
+        f("equity", "USD", "assets less liabilities at own marks"),
+        f("capital_ratio", "ratio", "equity over assets"),
+        f("max_ltv", "ratio", "advance rate: loan over cost at origination, in calm times"),
+        f("min_dscr", "ratio", "least projected debt-service coverage"),
+        f("spread", "1/year", "credit spread over the base rate"),
+        f("life", "month", "underwriting life of the collateral"),
+        f("mark_to_market", "share", "weight of the appraisal in its mark (0 mark to model, 1 mark to market)"),
+        f("capital_target", "ratio", "capital ratio it aims at"),
+        f("capital_minimum", "ratio", "capital ratio below which it stops lending"),
+        f("patience", "ratio", "reserve price of seized hardware over its mark, when fresh"),
+        f("name_limit", "ratio", "largest exposure to one borrower over equity and deposits"),
+        f("runnable", "share", "share of deposits that can leave at notice"),
+        f(
+            "run_speed",
+            "1/month",
+            "share of runnable deposits that leaves a month when the capital ratio is at half its target",
+        ),
+        f("rationing", "elasticity", "cut of the advance rate for a year's losses as a share of the book"),
+        f("advance_rate", "ratio", "advance rate offered now"),
+        f("losses_year", "USD", "losses of the last twelve months (exponentially weighted)"),
+        f("losses", "USD", "losses since the start"),
+        f("losses_month", "USD", "losses recognised this month"),
+        f("lent_month", "USD", "new commitments this month"),
+        f("committed", "USD", "undrawn commitments"),
+        f("left_month", "USD", "deposits that left this month"),
+        f("run_share", "share", "share of runnable deposits that asked to leave this month"),
+        f("open_equity", "USD", "equity when the month opened"),
+        f("call_due", "USD", "funding calls due this round"),
+        f("eligible", "USD", "performing secured claims, each up to its collateral: what lines are drawn against"),
+        i("call_event", "event", "the last funding call or run, -1 none", -1),
+        i("failed_month", "month", "month of failure, -1 alive", -1),
+        i("loss_event", "event", "event of the largest loss so far this month, -1 none", -1),
+        f("loss_event_usd", "USD", "size of that loss"),
+        i("last_event", "event", "last event of this lender, -1 none", -1),
+    ),
+)
+
+
+@rule
+def note_loss(lender, usd, event):
+    """Book a credit loss (USD) and remember the event of the month's largest."""
+    lender.losses_month += usd
+    if usd > lender.loss_event_usd:
+        lender.loss_event_usd = usd
+        lender.loss_event = event

@@ -1,0 +1,123 @@
+"""Lots of GPUs of one generation, owner, age and security; lots of one owner form a doubly linked list."""
+
+from __future__ import annotations
+
+from agents.rule import rule
+from agents.schema import Table, code, f, i
+from agents.tables.clock import Fault
+from agents.tables.events import SaleReason
+
+LOT = Table(
+    "lots",
+    "Lots of GPUs of one generation, owner, age and security; divisible.",
+    (
+        i("owner", "node", "owner, -1 a free row", -1),
+        i("chip", "chip", "generation"),
+        f("units", "GPU", "units"),
+        f("vintage", "month", "month of first service, averaged where lots were merged"),
+        i("online", "month", "month from which it can earn"),
+        i("loan", "loan", "loan that it secures, -1 unencumbered", -1),
+        f("cost", "USD/GPU", "financed cost a unit: list price, network and fit-out"),
+        f("contracted", "share", "share of the lot under take-or-pay contract"),
+        f("contract_price", "USD/perf-h", "contract rent of one performance unit an hour"),
+        i("contract_end", "month", "month in which the contract ends"),
+        f("offered", "GPU", "units for sale now"),
+        f("reserve", "USD/GPU", "least price accepted"),
+        code("reason", "why it is for sale", SaleReason),
+        i("seized", "month", "month of seizure, -1 never", -1),
+        i("asked", "month", "month from which it has been for sale, -1 not", -1),
+        i("cause", "event", "event that put it up for sale, -1 none", -1),
+        i("following", "lot", "next lot of the owner (or next free row)", -1),
+        i("preceding", "lot", "previous lot of the owner", -1),
+    ),
+)
+
+
+@rule
+def open_lot(lots, first_lot, clock, owner, chip, units, vintage, online, cost, loan):
+    """Take a free row for ``units`` GPUs (units in GPU, vintage and online in months); return it, -1 if full."""
+    k = clock.free_lot
+    if k < 0:
+        clock.fault = Fault.LOTS_FULL
+        return -1
+    lot = lots[k]
+    clock.free_lot = lot.following
+    if k >= clock.used_lots:
+        clock.used_lots = k + 1
+    lot.chip = chip
+    lot.units = units
+    lot.vintage = vintage
+    lot.online = online
+    lot.loan = loan
+    lot.cost = cost
+    lot.contracted = 0.0
+    lot.contract_price = 0.0
+    lot.contract_end = -1
+    lot.seized = -1
+    lot.cause = -1
+    withdraw_offer(lot)
+    link_lot(lots, first_lot, k, owner)
+    return k
+
+
+@rule
+def withdraw_offer(lot):
+    """Take the lot off the market."""
+    lot.offered = 0.0
+    lot.reserve = 0.0
+    lot.reason = SaleReason.CHURN
+    lot.asked = -1
+
+
+@rule
+def link_lot(lots, first_lot, k, owner):
+    """Put lot ``k`` at the head of the owner's list."""
+    lot = lots[k]
+    head = first_lot[owner]
+    lot.owner = owner
+    lot.preceding = -1
+    lot.following = head
+    if head >= 0:
+        lots[head].preceding = k
+    first_lot[owner] = k
+
+
+@rule
+def unlink_lot(lots, first_lot, k):
+    """Take lot ``k`` out of its owner's list."""
+    lot = lots[k]
+    if lot.preceding >= 0:
+        lots[lot.preceding].following = lot.following
+    else:
+        first_lot[lot.owner] = lot.following
+    if lot.following >= 0:
+        lots[lot.following].preceding = lot.preceding
+    lot.owner = -1
+
+
+@rule
+def close_lot(lots, first_lot, clock, k):
+    """Give the row of an empty lot back."""
+    unlink_lot(lots, first_lot, k)
+    lot = lots[k]
+    lot.units = 0.0
+    lot.loan = -1
+    lot.offered = 0.0
+    lot.following = clock.free_lot
+    clock.free_lot = k
+
+
+@rule
+def receive_units(lots, first_lot, clock, owner, chip, units, vintage, online, cost):
+    """Give unencumbered used units to ``owner``, merged with what it got of this generation this month."""
+    k = first_lot[owner]
+    while k >= 0:
+        lot = lots[k]
+        if lot.chip == chip and lot.loan < 0 and lot.online == online and lot.offered == 0.0 and lot.contracted == 0.0:
+            total = lot.units + units
+            lot.vintage = (lot.vintage * lot.units + vintage * units) / total
+            lot.cost = (lot.cost * lot.units + cost * units) / total
+            lot.units = total
+            return k
+        k = lot.following
+    return open_lot(lots, first_lot, clock, owner, chip, units, vintage, online, cost, -1)

@@ -1,0 +1,138 @@
+"""``firesale explain``: schedule, parameters, tables, schema, a config."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from experiments.command.cli import app
+from experiments.command.terminal import Set, print_table
+
+
+@app.command()
+def explain(
+    topic: Annotated[str, typer.Argument(metavar="schedule|parameters|tables|schema|CONFIG", show_default=False)],
+    set_: Set = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Explain the order of a month, all parameters, all columns, the JSON Schema, or where a config's values come from."""
+    if topic in _TOPICS:
+        _TOPICS[topic](as_json)
+    elif not Path(topic).suffix and not Path(topic).exists():
+        raise typer.BadParameter(f"'{topic}' is neither a config file nor one of {', '.join(_TOPICS)}")
+    else:
+        _explain_config(topic, set_ or [], as_json)
+
+
+def _explain_schedule(as_json: bool) -> None:
+    from simulation.month import PHASES
+
+    rows = [(str(k), *phase) for k, phase in enumerate(PHASES, 1)]
+    _show("The order of a month", ("", "phase", "what happens", "reads", "writes"), rows, as_json)
+
+
+def _explain_parameters(as_json: bool) -> None:
+    from simulation.scenario.walking import declared
+
+    rows = [
+        (path, _value(default), *_unit_and_bounds(field), field.description, field.json_schema_extra["source"])
+        for path, default, field in declared()
+        if field.json_schema_extra
+    ]
+    _show("All parameters", ("parameter", "default", "unit", "bounds", "meaning", "source"), rows, as_json)
+
+
+def _explain_tables(as_json: bool) -> None:
+    importlib.import_module("simulation.world.world")  # declares every table
+    from agents.schema import TABLES
+    from agents.tables.ledger import ITEMS
+
+    heads = ("column", "unit", "meaning")
+    tables = [
+        (table.name, table.meaning, [(c.name, c.unit, _with_codes(c)) for c in table.columns])
+        for table in TABLES.values()
+    ]
+    flows = [(item.name, "USD", f"{item.payer} to {item.payee}: {item.meaning}") for item in ITEMS]
+    tables.append(("flows", "Payments by item, one row a month.", flows))
+    if as_json:
+        named = {
+            name: {"meaning": meaning, "columns": [dict(zip(heads, row, strict=True)) for row in rows]}
+            for name, meaning, rows in tables
+        }
+        print(json.dumps(named, indent=2))
+        return
+    for name, meaning, rows in tables:
+        print_table(f"{name}: {meaning}", heads, rows)
+
+
+def _explain_schema(as_json: bool) -> None:
+    """Print the JSON Schema of config files, for editors (it is JSON with or without ``as_json``)."""
+    from simulation.scenario.config import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+
+
+def _explain_config(config: str, set_: list[str], as_json: bool) -> None:
+    from simulation.scenario.config import load_scenario, provenance
+    from simulation.scenario.walking import parameters
+
+    origins = provenance(config, set_)
+    rows = [
+        (path, _value(value), _unit_and_bounds(field)[0], origins[path])
+        for path, value, field in parameters(load_scenario(config, set_))
+    ]
+    _show(f"Parameters of {config}", ("parameter", "value", "unit", "set by"), rows, as_json)
+
+
+_TOPICS: dict[str, Callable[[bool], None]] = {
+    "schedule": _explain_schedule,
+    "parameters": _explain_parameters,
+    "tables": _explain_tables,
+    "schema": _explain_schema,
+}
+
+
+_BOUNDS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+
+
+def _unit_and_bounds(field: Any) -> tuple[str, str]:
+    from typing import Literal, get_args, get_origin
+
+    unit = (field.json_schema_extra or {}).get("unit", "")
+    if get_origin(field.annotation) is Literal:
+        return unit, " | ".join(get_args(field.annotation))
+    bounds = [(sign, getattr(rule, name, None)) for rule in field.metadata for name, sign in _BOUNDS.items()]
+    return unit, ", ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
+
+
+def _value(value: Any) -> str:
+    """Return a value as it would stand in a config."""
+    if value is None:
+        return "none"
+    if value is ...:
+        return "required"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) and value == float(f"{value:g}") else str(value)
+
+
+def _with_codes(column: Any) -> str:
+    codes = ", ".join(f"{k} {name}" for k, name in enumerate(column.codes))
+    return f"{column.meaning} ({codes})" if codes else column.meaning
+
+
+# --- output -------------------------------------------------------------------------------------------------------
+
+
+def _show(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([dict(zip(heads, row, strict=True)) for row in rows], indent=2))
+    else:
+        print_table(title, heads, rows)

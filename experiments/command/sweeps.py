@@ -1,0 +1,256 @@
+"""The commands of many runs: sweep, report, rerun, claims."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from experiments.command import terminal
+from experiments.command.terminal import Config, Set, load_engine, make_console, print_table, write_whole
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file to the command line."""
+    for command in (sweep, report, rerun, claims):
+        app.command()(command)
+
+
+def sweep(
+    config: Config,
+    out: Annotated[
+        str, typer.Option(metavar="DIR", help="results folder or fsspec URL", show_default="results/CONFIG")
+    ] = "",
+    set_: Set = None,
+    scale: Annotated[int, typer.Option(min=1, help="multiply the replications: the paper version of a study")] = 1,
+    workers: Annotated[int | None, typer.Option(min=1, help="threads", show_default="all cores")] = None,
+    processes: Annotated[int, typer.Option(min=0, help="processes instead of threads")] = 0,
+    dask: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="address of a dask scheduler; 'local' starts a cluster here")
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what would run, how long it takes and how much disk it needs")
+    ] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="end at the first failed run")] = False,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="write report.html when all runs are done")
+    ] = True,
+) -> None:
+    """Run a design of many runs; the same command again does what is missing."""
+    from experiments.sweeps.study import read_study
+
+    console = make_console(stderr=True)
+    place = out or str(Path("results", config.stem))
+    study = read_study(config, set_ or [])
+    if scale > 1:
+        study = read_study(config, [*(set_ or []), f"replications={scale * study.plan.replications}"])
+    load_engine(console)
+    from experiments.sweeps import sweep as engine
+
+    if dry_run:
+        done = engine.there(study, place)
+        with console.status("Measuring"):
+            seconds = engine.measure(study)
+        _say_plan(
+            study,
+            seconds,
+            done,
+            place,
+            workers or processes or os.cpu_count() or 1,
+            "processes" if processes else "threads",
+        )
+        return
+    say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    try:
+        progress = _sweep_with_bar(engine, study, place, workers, processes, dask, fail_fast, console)
+    except KeyboardInterrupt:
+        say(f"Interrupted; what is done is kept in {place}. Go on with the same command: {terminal.command()}")
+        sys.exit(130)
+    say(f"{progress.done:,} of {progress.runs:,} runs in {place}, {progress.failed:,} failed")
+    if progress.failed:
+        _say_failed(place, say)
+        if fail_fast and progress.done < progress.runs:
+            say("Ended at a failed run, as --fail-fast asks; the same command goes on after it.")
+    if report and progress.done == progress.runs:
+        with console.status("Writing the report"):
+            from experiments.sweeps.report import write_sweep_report
+
+            file = write_sweep_report(place)
+        say(f"Report: {file}")
+    if progress.failed:
+        sys.exit(4)
+
+
+def _sweep_with_bar(
+    engine: Any,
+    study: Any,
+    place: str,
+    workers: int | None,
+    processes: int,
+    dask: str,
+    fail_fast: bool,
+    console: Console,
+) -> Any:
+    """Run the sweep with a bar of progress, time left and counts, shown once the folder is known to be sound."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    bar = Progress(*columns, console=console)
+    task = bar.add_task("Runs", total=study.runs)
+
+    def tell(progress: Any) -> None:
+        bar.update(
+            task,
+            completed=progress.done,
+            description=f"Runs ({progress.skipped:,} were there, {progress.failed:,} failed)",
+        )
+        bar.start()
+
+    try:
+        return engine.sweep(
+            study,
+            place,
+            command=terminal.command(),
+            workers=workers,
+            processes=processes,
+            dask=dask,
+            fail_fast=fail_fast,
+            tell=tell,
+        )
+    finally:
+        if bar.live.is_started:
+            bar.stop()
+
+
+def _say_failed(place: str, say: Callable[[str], None]) -> None:
+    """Say which runs failed, by message, and how to look at one."""
+    from experiments.sweeps.reading import load
+
+    runs = load(place).runs
+    failed = runs[runs["status"] != "done"]
+    for message, group in list(failed.groupby("message", sort=False))[:3]:
+        say(f"  {len(group):,} times, first run {group['run'].iloc[0]}: {message}")
+    say(
+        f"All in the column 'message' of the runs; one run again, whole: firesale rerun {place} {failed['run'].iloc[0]}"
+    )
+
+
+def _say_plan(study: Any, seconds: float, done: int, place: str, width: int, what: str) -> None:
+    """Print how many runs a sweep has, how long they take and the disk they need."""
+    left = study.runs - done
+    worlds = 2 if study.plan.twin else 1
+    # Measured on the shipped studies: bytes a shard, a row of runs, a value of the panel, a run's events.
+    shards = max(8, left * seconds / 3.0)
+    size = 17e3 * shards + left * (
+        250 * worlds
+        + 9.5 * len(study.plan.record.panel) * study.scenario.run.months
+        + (9e3 if study.plan.record.events else 0)
+    )
+    draws = "every point sees the same draws" if study.plan.seeds == "shared" else "draws of its own for every point"
+    rows = [
+        ("design", f"{study.plan.sweep.design}, {len(study.points):,} points"),
+        ("replications", f"{study.plan.replications:,} of each point, {draws}"),
+        (
+            "runs",
+            f"{study.runs:,}"
+            + (", each with its twin" if study.plan.twin else "")
+            + (f"; {done:,} are there, {left:,} are missing" if done else ""),
+        ),
+        (
+            "time",
+            f"about {_duration(left * seconds / width)} on {width} {what}, without start and report ({1e3 * seconds:.1f} ms a run, the median of three measured now)",
+        ),
+        ("disk", f"about {_bytes(size)} in {place}"),
+    ]
+    print_table("What would run", ("", ""), rows)
+
+
+def _bytes(size: float) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(0.1, size / 1e6):.1f} MB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return "a second"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def claims(
+    runs: Annotated[int, typer.Option(min=10, help="runs an arm")] = 100,
+    scale: Annotated[int, typer.Option(min=1, help="multiply the runs: the paper version")] = 1,
+    out: Annotated[Path, typer.Option(help="folder of claims.md and its figures")] = Path("results/claims"),
+) -> None:
+    """Test every claim of the article: a paired experiment, a figure and a verdict each."""
+    console = make_console(stderr=True)
+    load_engine(console)
+    from experiments.evidence.claims import write_claims
+
+    print(
+        write_claims(
+            out,
+            runs * scale,
+            terminal.command(),
+            say=lambda text: console.print(text, highlight=False, markup=False, soft_wrap=True),
+        )
+    )
+
+
+def report(folder: Annotated[str, typer.Argument(metavar="DIR", help="results folder of a sweep")]) -> None:
+    """Write the report of a sweep again, from what is stored."""
+    from experiments.sweeps.report import write_sweep_report
+
+    print(write_sweep_report(folder))
+
+
+def rerun(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="results folder of a sweep")],
+    number: Annotated[int, typer.Argument(metavar="RUN", min=0, help="number of the run (column 'run')")],
+    out: Annotated[Path | None, typer.Option(help="results folder", show_default="DIR-runN")] = None,
+) -> None:
+    """Run one run of a sweep again, whole: tables, events, figures, report."""
+    from agents.rule import source_hash
+    from experiments.sweeps.reading import load
+    from experiments.sweeps.sweep import scenario_of
+
+    folder = folder.removeprefix("file://")
+
+    console = make_console(stderr=True)
+    scenario, twin, seed, replication = scenario_of(folder, number)
+    if load(folder).manifest.get("sources") != source_hash():
+        console.print(
+            f"The sources of the engine changed since {folder} was begun: the run may differ from its row.",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+    place = (
+        Path(f"{folder.rstrip('/')}-run{number}")
+        if "://" not in folder
+        else Path("results", f"{folder.rstrip('/').rpartition('/')[2]}-run{number}")
+    )
+    engine = load_engine(console)
+    result = engine(scenario, seed, replication, twin=twin)
+    print(write_whole(result, out or place))

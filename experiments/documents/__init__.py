@@ -1,0 +1,1 @@
+"""Documents made from the program: tables of the ODD, generated parts, screenshots."""

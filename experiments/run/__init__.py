@@ -1,0 +1,1 @@
+"""One run: its folder of results, its report, its figures."""

@@ -1,0 +1,1 @@
+"""Many runs of one design: study, runner, store, reading back, report."""

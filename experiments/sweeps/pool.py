@@ -1,0 +1,123 @@
+"""Where chunks of runs are played: threads, processes, dask."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from experiments.sweeps.study import Study
+
+
+@dataclass(frozen=True)
+class Job:
+    """One chunk: runs ``first`` to ``last`` (exclusive) of a study, and where its shard goes."""
+
+    study: Study
+    place: str
+    chunk: int
+    first: int
+    last: int
+
+
+# --- the sweep ------------------------------------------------------------------------------------------------------
+
+
+class ExecutorError(OSError):
+    """Processes or a cluster cannot be used, or ended; the message says what to do."""
+
+
+class _Pool:
+    """Threads, processes or a cluster behind one face."""
+
+    def __init__(self, workers: int | None, processes: int, dask: str) -> None:
+        self.width = processes or workers or os.cpu_count() or 1
+        self._dask: Any = None
+        if dask:
+            self._dask = _client(dask, self.width)
+            self._pool: Any = self._dask
+            self.width = max(1, sum(self._dask.ncores().values()))
+        elif processes:
+            import multiprocessing
+
+            # Ctrl-C reaches the whole group: the workers leave it to the one that waits for them.
+            self._pool = concurrent.futures.ProcessPoolExecutor(
+                processes,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=signal.signal,
+                initargs=(signal.SIGINT, signal.SIG_IGN),
+            )
+        else:
+            self._pool = concurrent.futures.ThreadPoolExecutor(self.width)
+
+    def is_broken_by(self, error: BaseException) -> bool:
+        """Return whether an error says that workers died, not that a run failed."""
+        return isinstance(error, concurrent.futures.BrokenExecutor) or (
+            self._dask is not None and type(error).__module__.startswith("distributed")
+        )
+
+    def submit(self, work: Callable, job: Job) -> Any:
+        return self._pool.submit(work, job, pure=False) if self._dask else self._pool.submit(work, job)
+
+    def wait(self, waiting: set[Any]) -> tuple[set[Any], set[Any]]:
+        if self._dask:
+            from dask.distributed import wait
+
+            found = wait(list(waiting), return_when="FIRST_COMPLETED")
+            return set(found.done), set(found.not_done)
+        return concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED)
+
+    def drop(self, waiting: set[Any]) -> None:
+        for future in waiting:
+            future.cancel()
+
+    def __enter__(self) -> _Pool:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._dask:
+            self._dask.close()
+        else:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment (main thread only: elsewhere it does not arrive)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _client(dask: str, width: int) -> Any:
+    """Return a client of a dask cluster, one started here for 'local'. Raises ExecutorError."""
+    try:
+        from dask.distributed import Client
+    except ImportError:
+        raise ExecutorError("--dask: dask is not installed; pip install 'gpu-firesale[cluster]'") from None
+    if dask == "local":
+        with _without_interrupts():  # the workers inherit it: Ctrl-C is for the one that waits for them
+            return Client(
+                processes=True,
+                n_workers=width,
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            )
+    try:
+        return Client(dask, timeout=10)
+    except (OSError, ValueError, TypeError) as error:
+        raise ExecutorError(
+            f"--dask {dask}: no scheduler answers ({error}); give its address as tcp://HOST:PORT, or 'local'"
+        ) from None

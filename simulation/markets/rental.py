@@ -1,0 +1,208 @@
+"""The rental market: a merit order of capacity against elastic demand, one spot rent a performance unit.
+
+Demand at rent p is D (p/p0)^-e. A lot runs on demand when the rent covers its hosting and overhead; contracted
+capacity always runs. The rent clears both exactly: only lots whose threshold lies above the rent with
+everything running can be idle, so only they are sorted.
+"""
+
+from __future__ import annotations
+
+import math
+
+from agents.miners.rigs import mine
+from agents.rule import rule
+from agents.tables.ledger import Flow
+from agents.tables.operators import OperatorKind, OperatorStatus, occupy, sell_coins
+from simulation.markets.auction import rank_down
+
+
+@rule
+def threshold_rent(chip, utilisation, hosting, terms):
+    """Return the spot rent (USD per performance unit and hour) below which a chip idles."""
+    hours = terms.rental_hours * chip.performance * utilisation * (1.0 - terms.rental_overhead)
+    return hosting * chip.power / hours if hours > 0.0 else 1e9
+
+
+@rule
+def rent_at(clock, supply, elasticity):
+    """Return the rent at which demand equals ``supply`` (performance units sold)."""
+    return clock.reference_rent * math.exp(math.log(clock.demand / supply) / elasticity)
+
+
+@rule
+def collect_supply(w, clock, threshold, size):
+    """List the on-demand capacity of every running lot as (threshold, size); return (entries, contracted).
+
+    Sizes are performance units sold; seized lots, lots in transit and estates are offline. A lot of an operator
+    or of a user counts; dealers, scrap merchants and lenders do not run chips.
+    """
+    terms = w.terms[0]
+    n_l = len(w.lenders)
+    n_lo = n_l + len(w.operators)
+    n = 0
+    firm = 0.0
+    for k in range(clock.used_lots):
+        lot = w.lots[k]
+        if lot.owner < n_l or lot.online > clock.month:
+            continue
+        chip = w.chips[lot.chip]
+        if lot.owner < n_lo:
+            op = w.operators[lot.owner - n_l]
+            if op.status == OperatorStatus.DEFAULTED:
+                continue
+            utilisation = op.utilisation
+            hosting = op.hosting
+        else:
+            buyer = w.buyers[lot.owner - n_lo]
+            if buyer.utilisation <= 0.0:
+                continue
+            utilisation = buyer.utilisation
+            hosting = buyer.hosting
+        firm += lot.units * chip.performance * lot.contracted
+        threshold[n] = threshold_rent(chip, utilisation, hosting, terms)
+        size[n] = lot.units * chip.performance * utilisation * (1.0 - lot.contracted)
+        n += 1
+    return n, firm
+
+
+@rule
+def clear_rent(clock, threshold, size, n, supply, elasticity, dear, spare):
+    """Return the spot rent at which demand meets the lots that it covers, and what they supply (performance units)."""
+    rent = rent_at(clock, supply, elasticity)
+    n_dear = 0
+    for k in range(n):
+        if threshold[k] > rent:
+            dear[n_dear] = k
+            n_dear += 1
+            supply -= size[k]
+    if n_dear > 0:
+        # From the dearest to the cheapest; then back up the merit order while a lot still covers its cost.
+        rank_down(threshold, dear, n_dear, spare)
+        supply = max(supply, 1e-9)
+        rent = rent_at(clock, supply, elasticity)
+        for j in range(n_dear - 1, -1, -1):
+            k = dear[j]
+            if rent <= threshold[k]:
+                break
+            lower = rent_at(clock, supply + size[k], elasticity)
+            if lower < threshold[k]:
+                # The marginal lot runs in part: the rent is its cost.
+                rent = threshold[k]
+                break
+            supply += size[k]
+            rent = lower
+    return rent, supply
+
+
+@rule
+def clear_rental(w, clock, threshold, size, dear, spare):
+    """Set the spot rent and its trend: where the market clears, or as recorded (writes clock.rent, .trend, .running)."""
+    terms = w.terms[0]
+    n, firm = collect_supply(w, clock, threshold, size)
+    supply = firm
+    for k in range(n):
+        supply += size[k]
+    if supply <= 0.0:
+        return
+    if clock.month == 0 and clock.demand <= 0.0:
+        # The level of demand is such that the first month opens at the recorded rent.
+        clock.demand = supply
+    given = w.paths[clock.month].rent
+    if given > 0.0:
+        rent = given
+        for k in range(n):
+            if threshold[k] > given:
+                supply -= size[k]
+    else:
+        rent, supply = clear_rent(clock, threshold, size, n, supply, terms.rental_elasticity, dear, spare)
+    clock.running = supply
+    clock.rent_before = clock.rent if clock.month > 0 else rent
+    clock.rent = rent
+    change = math.log(rent / clock.rent_before)
+    clock.trend = terms.rental_trend_memory * clock.trend - (1.0 - terms.rental_trend_memory) * change
+
+
+@rule
+def earn_rent(w, clock):
+    """Pay operators for contracted and on-demand hours; charge hosting and overhead (USD of the month).
+
+    Miners mine. Hosting that cannot be paid even with coins stays with the utility.
+    """
+    terms = w.terms[0]
+    n_l = len(w.lenders)
+    n_o = len(w.operators)
+    for op in w.operators:
+        op.revenue = 0.0
+        op.income = -op.overheads if op.status != OperatorStatus.DEFAULTED else 0.0
+        op.gpu_value = 0.0
+    for k in range(clock.used_lots):
+        lot = w.lots[k]
+        if lot.owner < n_l or lot.owner >= n_l + n_o:
+            continue
+        op = w.operators[lot.owner - n_l]
+        chip = w.chips[lot.chip]
+        op.gpu_value += lot.units * chip.appraisal
+        if op.status == OperatorStatus.DEFAULTED or lot.online > clock.month:
+            continue
+        hours = terms.rental_hours * chip.performance * lot.units
+        earned = hours * lot.contracted * lot.contract_price
+        running = lot.contracted
+        if threshold_rent(chip, op.utilisation, op.hosting, terms) <= clock.rent:
+            earned += hours * (1.0 - lot.contracted) * op.utilisation * clock.rent
+            running = 1.0
+        op.revenue += earned
+        op.income += earned * (1.0 - terms.rental_overhead) - running * lot.units * chip.power * op.hosting
+    for op in w.operators:
+        if op.status == OperatorStatus.DEFAULTED:
+            continue
+        cost = op.revenue - op.income
+        if cost > op.cash + op.revenue:
+            sell_coins(op, clock, w.book, cost - op.cash - op.revenue)
+        paid = min(cost, op.cash + op.revenue)
+        op.cash += op.revenue - paid
+        w.book[Flow.RENTAL] += op.revenue
+        w.book[Flow.OVERHEAD] += terms.rental_overhead * op.revenue
+        w.book[Flow.HOSTING] += paid - terms.rental_overhead * op.revenue
+        if op.kind == OperatorKind.MINER:
+            mine(op, clock, terms, w.book)
+
+
+@rule
+def scrap_idle(w, clock):
+    """Scrap part of the chips whose rent no longer covers their cost, owners' free lots only."""
+    terms = w.terms[0]
+    n_l = len(w.lenders)
+    n_lo = n_l + len(w.operators)
+    for k in range(clock.used_lots):
+        lot = w.lots[k]
+        if lot.owner < n_l or lot.loan >= 0 or lot.online > clock.month or lot.contracted > 0.0 or lot.offered > 0.0:
+            continue
+        chip = w.chips[lot.chip]
+        if lot.owner < n_lo:
+            op = w.operators[lot.owner - n_l]
+            idle = threshold_rent(chip, op.utilisation, op.hosting, terms) > clock.rent
+        else:
+            buyer = w.buyers[lot.owner - n_lo]
+            idle = (
+                buyer.utilisation > 0.0 and threshold_rent(chip, buyer.utilisation, buyer.hosting, terms) > clock.rent
+            )
+        if not idle:
+            continue
+        units = lot.units if lot.units < 1.0 else terms.market_scrapping * lot.units
+        lot.units -= units
+        chip.scrapped += units
+        chip.stock -= units
+        if lot.owner < n_lo:
+            op = w.operators[lot.owner - n_l]
+            occupy(op, chip, -units)
+            op.cash += units * chip.scrap
+            w.book[Flow.SCRAP_SALE] += units * chip.scrap
+
+
+@rule
+def rent_month(w):
+    """Phase "rent": the rental market clears and pays."""
+    clock = w.clock[0]
+    clear_rental(w, clock, w.scratch[0], w.scratch[1], w.ranking[0], w.ranking[1])
+    earn_rent(w, clock)
+    scrap_idle(w, clock)

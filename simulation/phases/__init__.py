@@ -1,0 +1,1 @@
+"""The phases of a month that touch everybody: its opening, the rounds of the cascade, the close, the record."""

@@ -1,0 +1,117 @@
+"""The opening of the month: drivers move, counters start at zero, owners' small lots are pooled."""
+
+from __future__ import annotations
+
+import math
+
+from agents.buyers.budgets import replenish_buyers
+from agents.operators.contracts import renegotiate
+from agents.operators.deliveries import deliver_orders
+from agents.rule import rule
+from agents.tables.lots import close_lot
+from agents.tables.operators import OperatorStatus
+
+
+@rule
+def apply_drivers(clock, terms, path, chips):
+    """Move coins, hashprice and demand by this month's draws; start the month's counters at zero."""
+    clock.turn = 0
+    clock.btc *= math.exp(path.btc_return)
+    clock.eth *= math.exp(path.eth_return)
+    clock.stress_coin = path.stress_coin
+    clock.stress_demand = path.stress_demand
+    # The network grows while mining pays and shrinks when it does not (difficulty follows).
+    pays = min(1.5, max(-1.0, clock.hashprice / terms.miners_breakeven - 1.0))
+    clock.hashprice *= math.exp(path.btc_return - terms.miners_network_growth * pays)
+    if clock.month == terms.miners_halving_month:
+        clock.hashprice *= terms.miners_halving_factor
+    clock.demand *= math.exp(path.demand_growth)
+    clock.reference_rent *= math.exp(-path.efficiency)
+    if path.block_units > 0.0:
+        # A block of the same generation that somebody put up by hand comes to market with it.
+        by_hand = clock.imposed_units if clock.imposed_chip == path.block_chip else 0.0
+        clock.imposed_chip = path.block_chip
+        clock.imposed_units = by_hand + path.block_units
+    clock.delivered = 0.0
+    clock.losses = 0.0
+    clock.recoveries = 0.0
+    clock.new_credit = 0.0
+    clock.new_notes = 0.0
+    clock.new_commitments = 0.0
+    clock.cancelled = 0.0
+    clock.equity_raised = 0.0
+    clock.debt_defaulted = 0.0
+    clock.last_failure = -1
+    clock.last_shock = -1
+    clock.shock_usd = 0.0
+    for chip in chips:
+        chip.appraisal_open = chip.appraisal
+        chip.traded_units = 0.0
+        chip.traded_usd = 0.0
+        chip.forced_units = 0.0
+        chip.last_event = -1
+
+
+@rule
+def open_books(lenders, operators, clock):
+    """Remember what the month opens with: equity of lenders, debt of operators that have not defaulted (USD)."""
+    clock.debt_open = 0.0
+    clock.open_events = clock.events
+    clock.open_cash_lenders = 0.0
+    clock.open_cash_operators = 0.0
+    for lender in lenders:
+        clock.open_cash_lenders += lender.cash
+        lender.open_equity = lender.equity
+        lender.losses_month = 0.0
+        lender.lent_month = 0.0
+        lender.left_month = 0.0
+        lender.run_share = 0.0
+        lender.loss_event = -1
+        lender.loss_event_usd = 0.0
+    for op in operators:
+        clock.open_cash_operators += op.cash
+        op.drained *= 0.5
+        op.arrears_turns = 0
+        if op.status != OperatorStatus.DEFAULTED:
+            clock.debt_open += op.debt
+
+
+@rule
+def pool_lots(lots, first_lot, clock, node, n_chips, slot):
+    """Merge the owner's unencumbered, uncontracted lots of a generation that are online and not for sale."""
+    for g in range(n_chips):
+        slot[g] = -1
+    k = first_lot[node]
+    while k >= 0:
+        lot = lots[k]
+        after = lot.following
+        if lot.units <= 0.0:
+            close_lot(lots, first_lot, clock, k)
+        elif lot.loan < 0 and lot.online <= clock.month and lot.contracted == 0.0 and lot.offered == 0.0:
+            keep = slot[lot.chip]
+            if keep < 0:
+                slot[lot.chip] = k
+            else:
+                into = lots[keep]
+                total = into.units + lot.units
+                into.vintage = (into.vintage * into.units + lot.vintage * lot.units) / total
+                into.cost = (into.cost * into.units + lot.cost * lot.units) / total
+                into.units = total
+                close_lot(lots, first_lot, clock, k)
+        k = after
+
+
+@rule
+def open_month(w):
+    """Phase "open": drivers, budgets, contracts, deliveries."""
+    clock = w.clock[0]
+    terms = w.terms[0]
+    w.book[:] = 0.0
+    apply_drivers(clock, terms, w.paths[clock.month], w.chips)
+    open_books(w.lenders, w.operators, clock)
+    replenish_buyers(w.buyers, terms, w.book, clock)
+    renegotiate(w.lots, terms, clock)
+    for node in range(len(w.lenders), len(w.first_lot)):
+        if w.first_lot[node] >= 0:
+            pool_lots(w.lots, w.first_lot, clock, node, len(w.chips), w.ranking[0])
+    deliver_orders(w, clock)

@@ -1,0 +1,58 @@
+"""The record of the month: panels are written, identities are checked."""
+
+from __future__ import annotations
+
+from agents.rule import rule
+from simulation.record.books import record_kinds, record_lenders, record_loans, record_lots, record_operators
+from simulation.record.checks import check_claims, check_flows, check_units
+from simulation.record.depth import _BOOK, _MONEY, _UNITS, read_money, record_depth, record_illusion, write_bids
+
+
+@rule
+def record_month(w):
+    """Phase "record": write the panels, check the identities."""
+    clock = w.clock[0]
+    row = w.panel[clock.month]
+    money = w.scratch[_MONEY]
+    row.month = clock.month
+    row.btc = clock.btc
+    row.eth = clock.eth
+    row.hashprice = clock.hashprice
+    row.rent = clock.rent
+    row.rent_trend = clock.trend
+    row.demand = clock.demand
+    row.running = clock.running
+    row.stress_coin = clock.stress_coin
+    row.stress_demand = clock.stress_demand
+    row.new_credit = clock.new_credit
+    row.new_commitments = clock.new_commitments
+    row.new_compute = clock.delivered
+    row.new_notes = clock.new_notes
+    row.haircut = clock.haircut
+    row.turns = clock.turn
+    row.losses = clock.losses
+    row.recoveries = clock.recoveries
+    row.debt_defaulted = clock.debt_defaulted
+    row.debt_performing = clock.debt_open
+    row.cancelled = clock.cancelled
+    row.equity_raised = clock.equity_raised
+    write_bids(w, clock, w.scratch[_BOOK])
+    read_money(w, money)
+    record_depth(w, clock, row, money)
+    largest, performing = record_loans(w, clock, row)
+    record_lots(w, clock, row, largest, performing)
+    record_illusion(w, clock, row, largest, performing, money)
+    record_operators(w, clock, row, w.scratch[_BOOK], w.ranking[0], w.ranking[1])
+    record_lenders(w, row)
+    record_kinds(w, clock)
+    busted = 0.0
+    first = max(0, clock.month - 2)
+    for m in range(first, clock.month + 1):
+        busted += w.panel[m].debt_defaulted
+    opened = w.panel[first].debt_performing
+    row.bust_share = busted / opened if opened > 1.0 else 0.0
+    check_units(w, clock, w.scratch[_UNITS])
+    check_claims(w, clock, w.scratch[1], w.scratch[2])
+    row.residual = check_flows(w, clock)
+    for item in range(len(w.book)):
+        w.flows[clock.month, item] = w.book[item]

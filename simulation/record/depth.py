@@ -1,0 +1,204 @@
+"""Depth of the used market, and what its book would pay for collateral."""
+
+from __future__ import annotations
+
+from agents.buyers.bids import bid_limit, buyer_money, buyer_units, risk_premium
+from agents.rule import rule
+from agents.tables.loans import LoanKind, LoanStatus
+from agents.tables.operators import can_bid, free_units, spare_cash
+
+_BINS = 256
+
+
+# Rows of the scratch array; _BOOK serves more than one purpose in turn.
+_MONEY, _BOOK, _LEFT, _WANTED, _LIFE, _UNITS, _PLEDGED, _LARGEST = range(8)
+
+
+@rule
+def write_bids(w, clock, premium):
+    """Write every bidder's present limit for every generation (USD/GPU, 0 none) to ``w.bid``."""
+    terms = w.terms[0]
+    n_o = len(w.operators)
+    for g in range(len(w.chips)):
+        premium[g] = risk_premium(w.chips[g], terms)
+    for b in range(len(w.bid)):
+        bids = b < len(w.bid) - 1 and (b >= n_o or can_bid(w.operators[b], terms))
+        for g in range(len(w.chips)):
+            limit = 0.0
+            if bids and w.chips[g].stock > 0.0:
+                limit = max(0.0, bid_limit(w, clock, terms, b, g, premium[g]))
+            w.bid[b, g] = limit
+
+
+@rule
+def read_money(w, money):
+    """Write what each bidder could spend now (USD)."""
+    terms = w.terms[0]
+    n_o = len(w.operators)
+    for b in range(len(w.bid)):
+        if b < n_o:
+            op = w.operators[b]
+            money[b] = terms.market_peer_cash * spare_cash(op, terms) if can_bid(op, terms) else 0.0
+        else:
+            money[b] = buyer_money(w.buyers[b - n_o])
+
+
+@rule
+def wanted_units(w, b, g, money, limit):
+    """Return the units bidder ``b`` wants at its limit: power and money permitting (GPU)."""
+    n_o = len(w.operators)
+    if b < n_o:
+        cap = free_units(w.operators[b], w.chips[g])
+    else:
+        cap = buyer_units(w.buyers[b - n_o], w.chips[g], w.terms[0])
+    return min(cap, money / limit)
+
+
+@rule
+def walk_book(w, g, units, money, bins, wanted, place):
+    """Return what the book would pay (USD) for ``units`` of generation ``g``, and spend the bidders' ``money``.
+
+    The most that the bids yield: each bid pays its limit, best first, until the units or the bids are used up.
+    Limits are ranked in 256 classes between 0 and the best bid, so that the walk takes no sort; within a class
+    bids share alike.
+    """
+    if units <= 0.0:
+        return 0.0
+    n = len(w.bid)
+    best = 0.0
+    for b in range(n):
+        best = max(best, w.bid[b, g])
+    if best <= 0.0:
+        return 0.0
+    for c in range(_BINS):
+        bins[c] = 0.0
+    for b in range(n):
+        limit = w.bid[b, g]
+        if limit > 0.0 and money[b] > 1.0:
+            wanted[b] = wanted_units(w, b, g, money[b], limit)
+            place[b] = int((_BINS - 1) * (1.0 - limit / best))
+            bins[place[b]] += wanted[b]
+    left = units
+    for c in range(_BINS):
+        share = 1.0 if bins[c] <= left else (left / bins[c] if bins[c] > 0.0 else 0.0)
+        left -= share * bins[c]
+        bins[c] = share
+    usd = 0.0
+    for b in range(n):
+        limit = w.bid[b, g]
+        if limit > 0.0 and money[b] > 1.0:
+            spent = bins[place[b]] * wanted[b] * limit
+            usd += spent
+            money[b] -= spent
+    return usd
+
+
+@rule
+def executable_value(w, units, money):
+    """Return what the present book would pay for ``units`` (by generation) sold at once, newest generation first (USD)."""
+    left = w.scratch[_LEFT]
+    for b in range(len(w.bid)):
+        left[b] = money[b]
+    usd = 0.0
+    for g in range(len(w.chips) - 1, -1, -1):
+        usd += walk_book(w, g, units[g], left, w.scratch[_BOOK], w.scratch[_WANTED], w.ranking[0])
+    return usd
+
+
+@rule
+def measure_depth(w, out, g, money, before):
+    """Write the best bid for a generation and what is wanted near it: in units, in USD, and near a price ``before`` (USD)."""
+    best = 0.0
+    for b in range(len(w.bid)):
+        if money[b] > 1.0:
+            best = max(best, w.bid[b, g])
+    out.best_bid = best
+    out.depth_units = 0.0
+    out.depth_usd = 0.0
+    out.depth_before = 0.0
+    for b in range(len(w.bid)):
+        limit = w.bid[b, g]
+        if limit <= 0.0 or money[b] <= 1.0:
+            continue
+        if limit >= 0.9 * best:
+            wanted = wanted_units(w, b, g, money[b], limit)
+            out.depth_units += wanted
+            out.depth_usd += wanted * limit
+        if limit >= 0.9 * before:
+            out.depth_before += wanted_units(w, b, g, money[b], limit)
+
+
+@rule
+def record_chip(out, chip, g, clock, terms):
+    """Write the state of one generation's market at the end of the month."""
+    out.month = clock.month
+    out.chip = g
+    out.price = chip.price
+    out.appraisal = chip.appraisal
+    out.fundamental = chip.fundamental
+    out.list_price = chip.list_price if clock.month >= chip.release and clock.month < chip.end_of_sale else 0.0
+    out.rent = clock.rent * chip.performance
+    out.spread = 2.0 * (terms.buyers_dealer_half_spread + terms.buyers_dealer_volatility * chip.volatility)
+    out.traded = chip.traded_units
+    out.forced = chip.forced_units
+    out.unsold = chip.unsold
+    out.stock = chip.stock
+    out.discount = chip.price / chip.fundamental - 1.0 if chip.fundamental > 0.0 and chip.traded_units > 0.0 else 0.0
+    out.haircut = clock.haircut
+
+
+@rule
+def record_depth(w, clock, row, money):
+    """Write depth, discount and stock of each generation, and their sums."""
+    months_g = clock.month * len(w.chips)
+    total = 0.0
+    forced_usd = 0.0
+    gap_usd = 0.0
+    all_usd = 0.0
+    all_gap = 0.0
+    for g in range(len(w.chips)):
+        chip = w.chips[g]
+        out = w.chip_panel[months_g + g]
+        before = w.chip_panel[months_g + g - 6 * len(w.chips)].appraisal if clock.month >= 6 else chip.appraisal
+        measure_depth(w, out, g, money, before)
+        record_chip(out, chip, g, clock, w.terms[0])
+        total += out.depth_usd
+        row.unsold_units += chip.unsold
+        row.unsold_usd += chip.unsold * chip.appraisal
+        row.capacity += chip.stock * chip.performance
+        row.volume_usd += chip.traded_usd
+        if chip.traded_units > 0.0 and chip.fundamental > 0.0:
+            discount = chip.traded_usd / chip.traded_units / chip.fundamental - 1.0
+            share = chip.forced_units / chip.traded_units
+            forced_usd += share * chip.traded_usd
+            gap_usd += share * chip.traded_usd * discount
+            all_usd += chip.traded_usd
+            all_gap += chip.traded_usd * discount
+    row.depth_usd = total
+    row.forced_usd = forced_usd
+    row.discount = gap_usd / forced_usd if forced_usd > 0.0 else 0.0
+    row.discount_all = all_gap / all_usd if all_usd > 0.0 else 0.0
+
+
+@rule
+def record_illusion(w, clock, row, largest, debt, money):
+    """Write booked against executable LTV: all collateral at once, and the largest borrower alone."""
+    row.executable_value = executable_value(w, w.scratch[_PLEDGED], money)
+    if debt > 0.0:
+        row.executable_ltv = debt / max(1.0, row.executable_value)
+        row.illusion = row.booked_value / max(1.0, row.executable_value)
+    value = 0.0
+    debt = 0.0
+    for k in range(clock.used_loans):
+        loan = w.loans[k]
+        if (
+            loan.borrower == largest
+            and loan.kind == LoanKind.EQUIPMENT
+            and loan.status != LoanStatus.FREE
+            and loan.status != LoanStatus.DEFAULTED
+        ):
+            value += loan.collateral
+            debt += loan.principal
+    if debt > 0.0 and value > 0.0:
+        row.largest_booked_ltv = debt / value
+        row.largest_executable_ltv = debt / max(1.0, executable_value(w, w.scratch[_LARGEST], money))

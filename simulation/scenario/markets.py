@@ -1,0 +1,156 @@
+"""Parameters of where they meet: rental, credit, the used market, marks, funding."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from simulation.scenario.declare import Section, par
+
+
+class Rental(Section):
+    """The market for compute."""
+
+    rent: float = par(2.9, "USD/perf-h", "rent of an H100-hour at the start", "rent_h100_gix_2024_01", gt=0)
+    elasticity: float = par(1.0, "ratio", "price elasticity of demand", "public_cloud_demand", gt=0)
+    hours: float = par(730.0, "h/month", "hours a month", gt=0)
+    overhead: float = par(0.12, "share", "overhead as a share of rental revenue", ge=0, lt=1)
+    trend: float = par(0.01, "1/month", "decline of the rent that is observed when the run opens")
+    trend_memory: float = par(0.8, "ratio", "weight of the past in the observed rent trend", ge=0, lt=1)
+    contract_discount: float = par(0.92, "ratio", "contract price over spot at signing", "assumption", gt=0)
+    contract_term: int = par(30, "month", "term of take-or-pay contracts", "assumption", ge=1)
+    renegotiation: float = par(0.12, "1/month", "speed at which a contract above spot is renegotiated down", ge=0, le=1)
+    renegotiation_gap: float = par(0.15, "ratio", "gap between contract and spot that customers tolerate", ge=0, le=1)
+    install_lag: int = par(2, "month", "months from a used purchase to service", ge=0)
+
+
+class Credit(Section):
+    """How equipment is ordered, financed, serviced and called."""
+
+    base_rate: float = par(0.055, "1/year", "base rate", ge=0)
+    soft_cost: float = par(
+        0.30,
+        "ratio",
+        "network and fit-out over hardware: financed, not resold",
+        "price_h100_cluster_all_in_per_gpu",
+        ge=0,
+    )
+    maturity: int = par(36, "month", "months to the balloon of an equipment loan", "usdai_rate", ge=1)
+    delivery_lag: int = par(4, "month", "months from order to delivery", ge=1)
+    deposit: float = par(
+        0.15, "share", "deposit paid with the order, lost on cancellation", "prepayment_share_iren", ge=0, le=1
+    )
+    order_interval: int = par(3, "month", "months between the orders of one operator", ge=1)
+    growth_limit: float = par(0.48, "ratio", "largest growth of powered capacity at one order", ge=0)
+    taste: float = par(0.08, "ratio", "dispersion of tastes for generations", ge=0)
+    cash_reserve: float = par(3.0, "month", "fixed costs and debt service kept in cash", ge=0)
+    covenant_margin: float = par(0.15, "ratio", "covenant LTV over opening LTV", ge=0)
+    covenant_cap: float = par(0.97, "ratio", "highest covenant LTV", gt=0)
+    dscr_months: int = par(3, "month", "months below one that trip the DSCR covenant", "iren_dscr_covenant", ge=1)
+    dscr_cash: float = par(2.0, "month", "debt service in cash that excuses a thin DSCR", "ddtl2_min_liquidity", ge=0)
+    rollover_ltv: float = par(1.05, "ratio", "highest LTV on the mark, over the LTV offered now, for a rollover", ge=0)
+    rollover_dscr: float = par(0.95, "ratio", "least DSCR for a rollover", ge=0)
+    equity_speed: float = par(
+        0.06, "1/month", "equity an operator can raise a month over its equity, in good times", ge=0
+    )
+    coin_weight: float = par(0.5, "ratio", "part of the coins counted as equity when raising", ge=0, le=1)
+    growth_cash: float = par(300.0, "USD/kW", "cash that an operator keeps for growth, by site power", ge=0)
+    payout: float = par(0.15, "1/month", "part of excess cash paid out", ge=0, le=1)
+    bankruptcy_cost: float = par(0.05, "share", "estate's cash lost in bankruptcy", ge=0, le=1)
+    call_minimum: float = par(
+        0.01, "share", "smallest margin call over the loan's principal (minimum transfer amount)", ge=0, lt=1
+    )
+    arrears_turns: int = par(2, "round", "rounds in which posted lots may sell before a lender decides", ge=0)
+    call_cash: float = par(1.0, "month", "fixed costs kept in cash when a margin call is met", ge=0)
+    sale_reserve: float = par(0.4, "ratio", "reserve of lots sold to meet arrears, over the own value in use", ge=0)
+    initial_pledged: float = par(0.7, "share", "share of the opening lots that secure a loan", ge=0, le=1)
+    initial_debt: float = par(
+        0.5, "ratio", "debt over appraised GPUs at the start", "market_gpu_backed_2024_11", ge=0, le=1
+    )
+
+
+class Market(Section):
+    """The secondary market."""
+
+    venue: Literal["network", "exchange", "inverse_demand"] = par("network", "choice", "how sellers meet buyers")
+    risk_premium: float = par(0.08, "ratio", "risk premium of bids in calm times", ge=0, lt=1)
+    fall_weight: float = par(0.4, "ratio", "rise of the premium with recent price falls", ge=0, le=0.5)
+    volatility_weight: float = par(0.3, "ratio", "rise of the premium with volatility", ge=0)
+    premium_cap: float = par(0.7, "ratio", "largest premium", ge=0, lt=1)
+    fall_memory: float = par(0.65, "ratio", "weight of past falls", ge=0, lt=1)
+    fall_tolerance: float = par(0.03, "log", "monthly fall that frightens nobody", ge=0)
+    churn_buyers: float = par(0.015, "1/month", "part of their used GPUs that buyers offer a month", ge=0, le=1)
+    churn_operators: float = par(
+        0.03, "1/month", "part of old unencumbered lots that operators offer a month", ge=0, le=1
+    )
+    churn_reserve: float = par(
+        0.85,
+        "ratio",
+        "reserve of voluntary offers over the own value in use (a sale frees power for newer chips)",
+        gt=0,
+    )
+    churn_interval: int = par(12, "month", "months between the voluntary offers of one owner", ge=1)
+    churn_age: int = par(18, "month", "age from which operators offer lots", ge=0)
+    peer_cash: float = par(0.5, "share", "part of spare cash that solvent operators bid with", ge=0, le=1)
+    peer_dscr: float = par(1.1, "ratio", "least DSCR of an operator that bids", ge=0)
+    calls_a_month: int = par(
+        10, "contacts", "contacts that a seller can reach for each month that it searches, nearest first", ge=1
+    )
+    order_price: float = par(
+        0.9, "ratio", "price over the best bid that a borrower expects for a margin-call sale", gt=0
+    )
+    scrapping: float = par(
+        0.05, "1/month", "part of the idle chips beyond economic life that owners scrap a month", ge=0, le=1
+    )
+    finder_fee: float = par(0.04, "ratio", "brokerage for each hop beyond the first, taken off the bid", ge=0, le=0.5)
+    holding_cost: float = par(0.01, "1/month", "cost of holding seized hardware over its mark", "assumption", ge=0)
+    patience_decay: float = par(0.06, "1/month", "fall of the reserve a month held", "liq_factor_auction_30d", ge=0)
+    impact: float = par(3.0, "ratio", "inverse demand: log price impact of selling the whole stock", ge=0)
+    impact_form: Literal["exponential", "linear", "square_root"] = par("exponential", "choice", "inverse demand: form")
+
+
+class Marks(Section):
+    """How collateral is valued."""
+
+    appraisal_speed: float = par(0.35, "ratio", "weight of the month's traded price in the appraisal", ge=0, le=1)
+    stale_drift: float = par(0.012, "1/month", "fall of an appraisal without trades", ge=0, le=1)
+    asset_life: float = par(72.0, "month", "longest life in the value in use", "useful_life_coreweave", ge=1)
+    decline_floor: float = par(0.002, "1/month", "least decline that anybody believes in", ge=0)
+    decline_cap: float = par(0.05, "1/month", "largest decline that anybody believes in", ge=0)
+    reference_utilisation: float = par(0.80, "share", "best unconstrained user: utilisation", ge=0, le=1)
+    reference_hosting: float = par(140.0, "USD/kW-month", "best unconstrained user: hosting", ge=0)
+    reference_hurdle: float = par(0.010, "1/month", "best unconstrained user: hurdle rate", ge=0)
+    reference_decline: float = par(0.010, "1/month", "best unconstrained user: own belief about the decline", ge=0)
+    reference_weight: float = par(0.65, "share", "best unconstrained user: weight of it", ge=0, le=1)
+
+
+class Funding(Section):
+    """How lenders are funded, and how they lose their funding."""
+
+    deposit_rate: float = par(0.04, "1/year", "interest on deposits", ge=0)
+    line_spread: float = par(0.02, "1/year", "spread of warehouse lines over the base rate", ge=0)
+    liquidity: float = par(0.06, "share", "cash that a lender keeps over its runnable debt", ge=0, le=1)
+    haircut: float = par(0.25, "ratio", "haircut of warehouse lines in calm times", "assumption", ge=0, lt=1)
+    haircut_volatility: float = par(0.5, "ratio", "rise of the haircut by price volatility", ge=0)
+    haircut_unsold: float = par(0.6, "ratio", "rise of the haircut by unsold forced stock over forced stock", ge=0)
+    haircut_cap: float = par(0.7, "ratio", "largest haircut", ge=0, lt=1)
+    run_trigger: float = par(0.85, "ratio", "capital ratio over target below which depositors leave", ge=0, le=1)
+    run_contagion: float = par(
+        0.5, "ratio", "rise of redemptions for the failure of a lender of the same kind (share failed)", ge=0
+    )
+    equity_speed: float = par(0.03, "1/month", "equity a lender can raise a month over its equity, in good times", ge=0)
+    payout: float = par(0.25, "1/month", "part of equity above target that is paid out a month", ge=0, le=1)
+    impairment_called: float = par(0.4, "share", "share of the shortfall provided for on loans in breach", ge=0, le=1)
+    impairment_market: float = par(
+        0.25, "share", "share of the shortfall provided for on performing loans, by mark-to-market weight", ge=0, le=1
+    )
+    sale_discount: float = par(0.15, "ratio", "outside investors: discount on the book of a failed lender", ge=0, le=1)
+    recovery_external: float = par(
+        0.90, "ratio", "Rogers-Veraart alpha: part of own assets left in bankruptcy", ge=0, le=1
+    )
+    recovery_interlender: float = par(
+        0.95, "ratio", "Rogers-Veraart beta: part of claims on lenders left in bankruptcy", ge=0, le=1
+    )
+    failure_ratio: float = par(0.0, "ratio", "capital ratio below which a lender is closed", ge=-1, le=1)
+    wind_down: float = par(0.34, "1/month", "part of a closed warehouse line that falls due a month", gt=0, le=1)
+    growth_limit: float = par(0.08, "1/month", "new commitments a month over a lender's capacity", ge=0)
+    inflow: float = par(0.25, "1/month", "growth of deposits that a sound lender can raise a month", ge=0)

@@ -1,0 +1,126 @@
+"""The scenario: every parameter once, with unit, bounds, meaning and source.
+
+``Scenario`` is frozen and forbids unknown names. Scalars of the sections in :data:`TERM_SECTIONS` become the
+fields of the one-row record ``terms`` that rules read (``credit.soft_cost`` is ``terms.credit_soft_cost``).
+Sources name a row of ``configs/data/facts.csv`` or say "assumption".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydantic import model_validator
+
+from agents.schema import copied
+from simulation.scenario.agents import Buyers, Lenders, Miners, Neoclouds, Networks, Notes
+from simulation.scenario.declare import Section, par
+from simulation.scenario.drivers import Chip, Drivers
+from simulation.scenario.kept import kept
+from simulation.scenario.lesson import Lesson
+from simulation.scenario.markets import Credit, Funding, Market, Marks, Rental
+from simulation.scenario.policy import Policy
+
+
+class Run(Section):
+    """Horizon."""
+
+    start: str = par("2024-01", "YYYY-MM", "first month", pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
+    months: int = par(60, "month", "horizon", ge=1, le=600)
+    max_turns: int = par(400, "round", "rounds of a cascade after which the run stops with a fault", ge=10, le=999)
+
+
+class Scenario(Section):
+    """A complete scenario."""
+
+    title: str = par("GPU-backed credit", "text", "title of reports")
+    run: Run = Run()
+    chips: tuple[Chip, ...] = par(..., "list", "generations of chips", min_length=1)
+    drivers: Drivers = Drivers()
+    rental: Rental = Rental()
+    lenders: Lenders = Lenders()
+    neoclouds: Neoclouds = Neoclouds()
+    miners: Miners = Miners()
+    notes: Notes = Notes()
+    buyers: Buyers = Buyers()
+    networks: Networks = Networks()
+    credit: Credit = Credit()
+    market: Market = Market()
+    marks: Marks = Marks()
+    funding: Funding = Funding()
+    policy: Policy = Policy()
+    lesson: Lesson = Lesson()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Scenario:
+        faults = []
+        if self.neoclouds.count + self.miners.count == 0 and not (self.neoclouds.file or self.miners.file):
+            faults.append("neoclouds.count and miners.count are both 0: a scenario needs an operator")
+        if not any(c.release <= 0 for c in self.chips):
+            faults.append("chips: no generation is released at the start (release <= 0)")
+        names = [c.name for c in self.chips]
+        if self.drivers.block.units > 0 and self.drivers.block.chip not in names:
+            faults.append(
+                f"drivers.block.chip: no generation is called {self.drivers.block.chip!r}: {', '.join(names)}"
+            )
+        if self.lesson.answer.chip and self.lesson.answer.chip not in names:
+            faults.append(
+                f"lesson.answer.chip: no generation is called {self.lesson.answer.chip!r}: {', '.join(names)}"
+            )
+        if len(set(names)) < len(names):
+            faults.append("chips: two generations have the same name")
+        if self.notes.margin_ltv >= self.notes.margin_call or self.notes.margin_call > self.notes.margin_closeout:
+            faults.append("notes: needs margin_ltv < margin_call <= margin_closeout")
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+
+#: Sections whose scalars rules read as ``terms.<section>_<name>``.
+TERM_SECTIONS = ("run", "rental", "miners", "notes", "buyers", "credit", "market", "marks", "funding", "policy")
+
+
+def leaves(section: Section, prefix: str = "") -> list[tuple[str, Any, Any]]:
+    """Return ``(dotted path, value, field info)`` of every parameter below ``section``."""
+    found = []
+    for name, info in type(section).model_fields.items():
+        value = getattr(section, name)
+        path = f"{prefix}{name}"
+        if isinstance(value, Section):
+            found += leaves(value, path + ".")
+        else:
+            found.append((path, value, info))
+    return found
+
+
+def _term(value: Any, info: Any) -> float | int | None:
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str) and hasattr(info.annotation, "__args__") and value in info.annotation.__args__:
+        return info.annotation.__args__.index(value)
+    return None
+
+
+def build_terms(scenario: Scenario) -> np.recarray:
+    """Return the one-row record of scalar parameters that rules read, choices as their index."""
+    return copied(_terms(scenario)).view(np.recarray)
+
+
+@kept
+def _terms(scenario: Scenario) -> np.ndarray:
+    fields, values = [], []
+    for section in TERM_SECTIONS:
+        for path, value, info in leaves(getattr(scenario, section), section + "."):
+            term = _term(value, info)
+            if term is None or path.startswith("buyers.") and path.count(".") > 1:
+                continue
+            # The dtype must not depend on the values: a choice, flag or count is an integer, all else is real.
+            whole = (
+                isinstance(value, bool | int | str) and not isinstance(value, float) and info.annotation is not float
+            )
+            fields.append((path.replace(".", "_"), "i8" if whole else "f8"))
+            values.append(term)
+    terms = np.zeros(1, np.dtype((np.record, np.dtype(fields, align=True))))
+    for (name, _), value in zip(fields, values, strict=True):
+        terms[name] = value
+    return terms

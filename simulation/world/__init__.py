@@ -1,0 +1,1 @@
+"""The world of a run: tables, population, networks, opening fleet, drivers, random streams."""

@@ -1,0 +1,280 @@
+"""The agents at the start: drawn from the scenario's ranges by named streams, or read from the user's files."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from agents.schema import Table, copied, words
+from agents.tables.buyers import BUYER, BUYER_KINDS, BuyerKind
+from agents.tables.chips import CHIP
+from agents.tables.lenders import LENDER, LENDER_KINDS, LenderKind
+from agents.tables.operators import OPERATOR, OperatorKind
+from simulation.scenario.agents import Miners, Neoclouds
+from simulation.scenario.kept import kept
+from simulation.scenario.scenario import Scenario
+from simulation.world.streams import stream
+
+_DRAWS = 16
+
+
+def chip_table(scenario: Scenario) -> np.recarray:
+    """Return the generations; used prices open at list price less 2 % a month since release."""
+    return copied(_chips(scenario)).view(np.recarray)
+
+
+@kept
+def _chips(scenario: Scenario) -> np.ndarray:
+    chips = CHIP.plain(len(scenario.chips))
+    for name in ("release", "end_of_sale", "liquid", "list_price", "performance", "power"):
+        chips[name] = [getattr(spec, name) for spec in scenario.chips]
+    chips["scrap"] = [spec.scrap * spec.list_price for spec in scenario.chips]
+    price = chips["list_price"] * np.exp(-0.02 * np.maximum(0, -chips["release"]))
+    for column in ("price", "appraisal", "appraisal_open", "price_before"):
+        chips[column] = price
+    return chips
+
+
+def lender_kinds(scenario: Scenario) -> list[tuple[str, object]]:
+    """Return (kind, traits) of every lender but the outside investors, in the order of the rows."""
+    kinds = [(kind, getattr(scenario.lenders, kind)) for kind in LENDER_KINDS[: LenderKind.OUTSIDE]]
+    return [(kind, traits) for kind, traits in kinds for _ in range(traits.count)]
+
+
+class _Template(NamedTuple):
+    """A table as far as no draw decides it, and what the draws are applied to: one array a trait, one entry a row."""
+
+    table: np.ndarray
+    traits: dict[str, np.ndarray]
+
+
+def _traits(rows: list[tuple[str, object]], *names: str, ranges: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Return the named traits of each row; of ``ranges`` the low ends and the high ends."""
+    found = {name: np.array([getattr(traits, name) for _, traits in rows]) for name in (*names, *ranges)}
+    return found | {name: found[name].reshape(-1, 2).T for name in ranges}
+
+
+@kept
+def _lenders(scenario: Scenario) -> _Template:
+    s = scenario.lenders
+    rows = lender_kinds(scenario)
+    table = LENDER.plain(len(rows) + 1)
+    own, out = table[:-1], table[-1:]
+    own["kind"] = [LENDER_KINDS.index(kind) for kind, _ in rows]
+    for name in ("max_ltv", "min_dscr", "spread", "capital_target", "capital_minimum", "run_speed", "mark_to_market"):
+        own[name] = [getattr(traits, name) for _, traits in rows]
+    traits = _traits(rows, "life", "rationing", "capital", "runnable", ranges=("patience",))
+    own["runnable"] = np.minimum(1.0, traits["runnable"] * s.runnable_scale)
+    own["name_limit"] = s.name_limit
+    for name in ("max_ltv", "life", "mark_to_market"):
+        if getattr(s, name) is not None:
+            own[name] = getattr(s, name)
+    own["capital_ratio"] = np.minimum(1.0, 3.0 * own["capital_target"])
+    outside = {
+        "kind": LenderKind.OUTSIDE, "life": 60.0, "mark_to_market": 1.0, "patience": 0.3, "capital_target": 1.0,
+        "capital_ratio": 1.0, "max_ltv": 0.5, "advance_rate": 0.5,
+    }  # fmt: skip
+    for name, value in outside.items():
+        out[name] = value
+    return _Template(table, traits)
+
+
+def lender_table(scenario: Scenario, seed: int, replication: int) -> np.recarray:
+    """Return the lenders and, last, the outside investors. Books are empty: cash covers deposits and equity."""
+    s = scenario.lenders
+    template, traits = _lenders(scenario)
+    lenders = copied(template)
+    own = lenders[:-1]
+    u = stream(seed, replication, "lenders").random((len(own), _DRAWS))
+    vary = 1.0 + s.variation * (2.0 * u - 1.0)
+    if s.life is None:
+        own["life"] = traits["life"] * vary[:, 0]
+    own["rationing"] = traits["rationing"] * vary[:, 1]
+    own["equity"] = traits["capital"] * vary[:, 2] * s.capital_scale
+    own["patience"] = _between(traits["patience"], u[:, 3])
+    if s.file:
+        lenders = _from_file(LENDER, lenders, s.file, "lenders.file", last=1)
+        own = lenders[:-1]
+        given = read_header(s.file)
+        for name, scale in (("equity", s.capital_scale), ("runnable", s.runnable_scale)):
+            own[name] = own[name] * scale if name in given else own[name]
+        own["runnable"] = np.minimum(1.0, own["runnable"])
+    own["cash"] = np.where(own["cash"] > 0, own["cash"], own["equity"] / np.maximum(own["capital_ratio"], 1e-9))
+    own["deposits"] = own["cash"] - own["equity"]
+    own["advance_rate"] = own["max_ltv"]
+    return lenders.view(np.recarray)
+
+
+def _between(bounds: tuple[np.ndarray, np.ndarray], u: np.ndarray) -> np.ndarray:
+    low, high = bounds
+    return low + u * (high - low)
+
+
+#: Traits of operators that are drawn from a range, in the order of the draws; those of miners follow.
+_DRAWN = (
+    "cash", "power", "liquid_share", "hosting", "utilisation", "hurdle", "decline", "own_weight", "contract_share",
+    "fleet_share", "btc", "eth", "hashrate", "efficiency", "power_price",
+)  # fmt: skip
+
+
+_OF_MINERS = _DRAWN[10:]
+
+
+_LOGARITHMIC = ("power", "btc", "hashrate")
+
+
+@kept
+def _ranges(traits: Neoclouds | Miners) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Return (low, width) of the drawn traits and which are drawn in logarithms (not those that begin at zero)."""
+    ends = np.array([getattr(traits, name) for name in _DRAWN if hasattr(traits, name)])
+    low, width = ends[:, 0].copy(), ends[:, 1] - ends[:, 0]
+    logs = [k for k, name in enumerate(_DRAWN[: len(ends)]) if name in _LOGARITHMIC and low[k] > 0]
+    for k in logs:
+        low[k], width[k] = np.log(ends[k, 0]), np.log(ends[k, 1] / ends[k, 0])
+    return low, width, logs
+
+
+def _operators(kind: int, traits: Neoclouds | Miners, u: np.ndarray) -> np.ndarray:
+    low, width, logs = _ranges(traits)
+    drawn = low + u[:, : len(low)] * width
+    drawn[:, logs] = np.exp(drawn[:, logs])
+    x = dict(zip(_DRAWN, drawn.T, strict=False))
+    table = OPERATOR.plain(len(u))
+    table["kind"] = kind
+    table["site_power"] = x["power"]
+    table["liquid_power"] = x["power"] * x["liquid_share"]
+    for name in ("cash", "hosting", "utilisation", "hurdle", "decline", "own_weight", "contract_share"):
+        table[name] = x[name]
+    # Until the fleet is laid out, used_power holds what the GPUs will draw.
+    table["used_power"] = x["power"] * x["fleet_share"]
+    table["dscr"] = 99.0
+    if kind == OperatorKind.MINER:
+        for name in _OF_MINERS:
+            table[name] = x[name]
+    return table
+
+
+def operator_table(scenario: Scenario, seed: int, replication: int) -> np.recarray:
+    """Return neoclouds, then miners; ``used_power`` says how much power their GPUs will draw (see fleet)."""
+    n, m = scenario.neoclouds, scenario.miners
+    clouds = _operators(OperatorKind.NEOCLOUD, n, stream(seed, replication, "neoclouds").random((n.count, _DRAWS)))
+    clouds["overheads"] = n.overheads * clouds["site_power"]
+    if n.count:
+        # The largest tenth, by power.
+        least = np.sort(clouds["site_power"])[math.ceil(0.9 * (n.count - 1))]
+        clouds["contract_share"][clouds["site_power"] >= least] = n.flagship_share
+    miners = _operators(OperatorKind.MINER, m, stream(seed, replication, "miners").random((m.count, _DRAWS)))
+    miners["rig_value"] = miners["hashrate"] * m.rig_price
+    if n.file:
+        clouds = _from_file(
+            OPERATOR, clouds, n.file, "neoclouds.file", fixed={"kind": OperatorKind.NEOCLOUD, "dscr": 99.0}
+        )
+    if m.file:
+        miners = _from_file(OPERATOR, miners, m.file, "miners.file", fixed={"kind": OperatorKind.MINER, "dscr": 99.0})
+    both = np.concatenate([words(clouds), words(miners)])
+    return both.reshape(-1).view(clouds.dtype).view(np.recarray)
+
+
+#: How a buyer would use a unit: drawn from ranges, in the order of the draws.
+_USE = ("hosting", "utilisation", "hurdle", "decline")
+
+
+@kept
+def _buyers(scenario: Scenario) -> _Template:
+    s, marks = scenario.buyers, scenario.marks
+    rows = [(kind, getattr(s, kind)) for kind in BUYER_KINDS[: BuyerKind.BACKSTOP]]
+    rows = [(kind, traits) for kind, traits in rows for _ in range(traits.count)]
+    table = BUYER.plain(len(rows) + 1)
+    own, last = table[:-1], table[-1:]
+    own["kind"] = [BUYER_KINDS.index(kind) for kind, _ in rows]
+    own["lot_limit"] = [traits.lot_limit for _, traits in rows]
+    own["refill"], own["conversion"], own["half_spread"] = s.refill, s.conversion, s.dealer_half_spread
+    last["kind"] = BuyerKind.BACKSTOP
+    last["budget"] = last["budget_cap"] = scenario.policy.backstop.capacity
+    for name in ("power", "power_cap", "liquid", "liquid_cap"):
+        last[name] = 1e12
+    for name in _USE:
+        last[name] = getattr(marks, f"reference_{name}")
+    last["own_weight"], last["lot_limit"] = marks.reference_weight, 1.0
+    return _Template(table, _traits(rows, "budget", "power", "liquid_share", ranges=_USE))
+
+
+def buyer_table(scenario: Scenario, seed: int, replication: int) -> np.recarray:
+    """Return the hardware buyers and, last, the backstop (a user like the best one, with the policy's capacity)."""
+    s = scenario.buyers
+    template, traits = _buyers(scenario)
+    buyers = copied(template)
+    own = buyers[:-1]
+    generator = stream(seed, replication, "buyers")
+    u, z = generator.random((len(own), _DRAWS)), generator.standard_normal((len(own), 2))
+    # Log-normal around the mean of the kind.
+    scatter = np.exp(0.6 * z - 0.18)
+    own["budget_cap"] = traits["budget"] * scatter[:, 0] * s.budget_scale
+    own["power_cap"] = traits["power"] * scatter[:, 1] * s.power_scale
+    own["liquid_cap"] = own["power_cap"] * traits["liquid_share"]
+    for k, name in enumerate(_USE):
+        own[name] = _between(traits[name], u[:, k])
+    own["own_weight"] = _between(s.own_weight, u[:, 4])
+    if s.file:
+        buyers = _from_file(BUYER, buyers, s.file, "buyers.file", last=1)
+        own = buyers[:-1]
+        # The scales hold for every buyer; columns that the file lacks were drawn and scaled already.
+        given = read_header(s.file)
+        for name, scale in (
+            ("budget_cap", s.budget_scale),
+            ("power_cap", s.power_scale),
+            ("liquid_cap", s.power_scale),
+        ):
+            own[name] *= scale if name in given else 1.0
+    own["utilisation"][(own["kind"] == BuyerKind.DEALER) | (own["kind"] == BuyerKind.SCRAP)] = 0.0
+    own["budget"], own["power"], own["liquid"] = own["budget_cap"], own["power_cap"], own["liquid_cap"]
+    return buyers.view(np.recarray)
+
+
+def read_header(path: str) -> set[str]:
+    """Return the names of the columns of a CSV file that was read before."""
+    with open(path, encoding="utf-8-sig") as file:
+        return {
+            name.strip() for name in next(line for line in file if line.strip() and not line.startswith("#")).split(",")
+        }
+
+
+def _from_file(
+    table: Table, drawn: np.ndarray, path: str, parameter: str, *, last: int = 0, fixed: dict | None = None
+) -> np.ndarray:
+    """Return rows as a CSV file gives them; columns that it lacks are taken from the drawn rows in turn.
+
+    An enumerated column (``kind``) takes its names. The last ``last`` rows of ``drawn`` are kept at the end.
+    Raises ConfigError.
+    """
+    from simulation.scenario.faults import ConfigError, Fault
+    from simulation.world.tables_csv import read_rows
+
+    codes = {c.name: c.codes for c in table.columns if c.codes}
+    columns = {c.name: str if c.codes else float for c in table.columns}
+    data = read_rows(path, parameter, columns)
+    n = len(next(iter(data.values())))
+    rows = table.plain(n + last)
+    body = len(drawn) - last
+    if body:
+        rows[:n] = drawn[:body][np.arange(n) % body]
+    for name, values in data.items():
+        if name in codes:
+            wrong = [k for k, v in enumerate(values) if v not in codes[name]]
+            if wrong:
+                known = ", ".join(codes[name])
+                raise ConfigError(
+                    [
+                        Fault(f"{path}:{k + 2}", f"{parameter}: {name}", f"{values[k]!r} is none of {known}")
+                        for k in wrong
+                    ]
+                )
+            values = [codes[name].index(v) for v in values]
+        rows[name][:n] = values
+    for name, value in (fixed or {}).items():
+        rows[name] = value
+    if last:
+        rows[n:] = drawn[body:]
+    return rows

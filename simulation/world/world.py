@@ -1,0 +1,230 @@
+"""The world: every table and array of a run in one NamedTuple, and how it is allocated, copied and read."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from agents.schema import Table, words
+from agents.tables.buyers import BUYER, BUYER_KINDS
+from agents.tables.chips import CHIP
+from agents.tables.clock import CLOCK
+from agents.tables.events import EVENT, TRADE
+from agents.tables.ledger import N_ITEMS
+from agents.tables.lenders import LENDER, LENDER_KINDS
+from agents.tables.lines import LINE
+from agents.tables.loans import LOAN
+from agents.tables.lots import LOT
+from agents.tables.operators import OPERATOR
+from agents.tables.orders import ORDER
+from simulation.markets.tape import TAPE
+from simulation.world.panel import CHIP_PANEL, KIND_PANEL, PANEL
+
+
+class World(NamedTuple):
+    """State of a run. Nodes are numbered lenders first, then operators, then buyers.
+
+    Bidders are operators and buyers: bidder ``b`` is node ``len(lenders) + b``.
+    """
+
+    terms: np.recarray  # 1: scalar parameters (scenario.build_terms)
+    clock: np.recarray  # 1
+    lenders: np.recarray  # L; the last row is the outside investors
+    operators: np.recarray  # O
+    buyers: np.recarray  # B; the last row is the backstop
+    chips: np.recarray  # G
+    loans: np.recarray
+    lots: np.recarray
+    orders: np.recarray
+    lines: np.recarray
+    events: np.recarray
+    trades: np.recarray
+    paths: np.recarray  # T: drivers
+    panel: np.recarray  # T
+    chip_panel: np.recarray  # T * G
+    kind_panel: np.recarray  # T * 14
+    flows: np.ndarray  # T x items, USD
+    book: np.ndarray  # items, USD of the running month
+    first_lot: np.ndarray  # nodes: head of each owner's list of lots, -1 none
+    line_ptr: np.ndarray  # L + 1: lines[line_ptr[j]:line_ptr[j + 1]] are those that lender j draws on
+    bank_ptr: np.ndarray  # O + 1: operator o knows lenders bank[bank_ptr[o]:bank_ptr[o + 1]]
+    bank: np.ndarray
+    contact_ptr: np.ndarray  # nodes + 1: seller's contacts, nearest first
+    contact: np.ndarray  # node of the contact (an operator or a buyer)
+    contact_hops: np.ndarray  # its distance, 1 = known directly
+    taste: np.ndarray  # O x G: log taste for a generation
+    value: np.ndarray  # bidders x G: value in use this month, USD/GPU
+    bid: np.ndarray  # bidders x G: bid this month, USD/GPU
+    scratch: np.ndarray  # 8 x (bidders + 64): floats for auctions and percentiles
+    ranking: np.ndarray  # 6 x (bidders + lots): integers for the same, lists of a round
+    tape: np.recarray  # auctions of the last step; no rows in batch runs
+
+
+N_KINDS = len(LENDER_KINDS) + 2 + len(BUYER_KINDS)
+
+
+def _chain(table: np.recarray) -> np.recarray:
+    """Link all rows into the free list."""
+    table.following[:] = np.arange(1, len(table) + 1)
+    table.following[-1] = -1
+    return table
+
+
+def allocate(
+    terms: np.recarray,
+    chip_table: np.recarray,
+    lender_table: np.recarray,
+    operator_table: np.recarray,
+    buyer_table: np.recarray,
+    line_table: np.recarray,
+    paths: np.recarray,
+    credit_links: tuple[np.ndarray, np.ndarray],
+    contacts: tuple[np.ndarray, np.ndarray, np.ndarray],
+    taste: np.ndarray,
+    *,
+    initial_lots: int = 0,
+    tape: int = 0,
+    reuse: World | None = None,
+) -> World:
+    """Return a world with empty contract tables, sized for the population and the horizon.
+
+    ``line_table`` must be sorted by debtor. ``tape`` is the number of rows that the tape of auctions has.
+    ``reuse`` is a world that is not needed any more: where the sizes agree its memory is used again.
+
+    A table that overflows stops the run with a fault that names it; sizes are generous because untouched pages
+    of a fresh array cost nothing.
+    """
+    n_l, n_o, n_b, n_g, months = (len(x) for x in (lender_table, operator_table, buyer_table, chip_table, paths))
+    nodes, bidders = n_l + n_o + n_b, n_o + n_b
+    n_lots = 256 + initial_lots + 64 * n_o + 4 * n_g * n_b + 8 * n_g * n_l
+    sizes = {
+        "loans": 128 + 40 * n_o, "lots": n_lots, "orders": 64 + 8 * n_o, "panel": months, "chip_panel": months * n_g,
+        "kind_panel": months * N_KINDS, "events": 4096 + 12 * months * max(1, n_o) + 8 * nodes,
+        "trades": 8192 + 24 * months * bidders,
+    }  # fmt: skip
+    if (
+        reuse is not None
+        and len(reuse.first_lot) == nodes
+        and all(len(getattr(reuse, k)) == n for k, n in sizes.items())
+    ):
+        made = _cleared(reuse)
+    else:
+        made = {
+            name: table.blank(sizes[name]) if name in _LOGS else table.empty(sizes[name])
+            for name, table in _TABLES.items()
+        }
+        for name in ("loans", "lots", "orders"):
+            _chain(made[name])
+        made |= {
+            "flows": np.zeros((months, N_ITEMS)), "first_lot": np.full(nodes, -1, np.int64),
+            "value": np.zeros((bidders, n_g)), "bid": np.zeros((bidders, n_g)), "scratch": np.zeros((8, bidders + n_lots)),
+            "ranking": np.zeros((6, bidders + n_lots), np.int64),
+        }  # fmt: skip
+    return World(
+        terms=terms,
+        clock=CLOCK.empty(1),
+        lenders=lender_table,
+        operators=operator_table,
+        buyers=buyer_table,
+        chips=chip_table,
+        lines=line_table,
+        paths=paths,
+        book=np.zeros(N_ITEMS),
+        line_ptr=np.searchsorted(line_table.view(np.ndarray)["debtor"], np.arange(n_l + 1)),
+        bank_ptr=credit_links[0],
+        bank=credit_links[1],
+        contact_ptr=contacts[0],
+        contact=contacts[1],
+        contact_hops=contacts[2],
+        taste=taste,
+        tape=TAPE.empty(tape),
+        **made,
+    )
+
+
+#: Tables whose rows a run uses from the first on.
+_TABLES = {
+    "loans": LOAN, "lots": LOT, "orders": ORDER, "events": EVENT, "trades": TRADE,
+    "panel": PANEL, "chip_panel": CHIP_PANEL, "kind_panel": KIND_PANEL,
+}  # fmt: skip
+
+
+#: Their rows are written whole: as new they are zeros, and unused ones cost no memory.
+_LOGS = ("events", "trades")
+
+
+def _cleared(world: World) -> dict[str, np.ndarray]:
+    """Return the large arrays of a world that is not needed any more, as new: only used rows are cleared."""
+    clock = world.clock.view(np.ndarray)[0]
+    months = len(world.panel)
+    done = min(months, int(clock["month"]) + 1)
+    used = {
+        "loans": clock["used_loans"], "lots": clock["used_lots"], "orders": clock["used_orders"],
+        "events": clock["events"], "trades": clock["trades"], "panel": done,
+        "chip_panel": done * (len(world.chip_panel) // months), "kind_panel": done * N_KINDS,
+    }  # fmt: skip
+    for name, table in _TABLES.items():
+        clear_rows(getattr(world, name), table, 0, int(used[name]))
+    world.flows[:done] = 0.0
+    world.first_lot[:] = -1
+    world.value[:] = 0.0
+    world.bid[:] = 0.0
+    return {
+        name: getattr(world, name) for name in (*_TABLES, "flows", "first_lot", "value", "bid", "scratch", "ranking")
+    }
+
+
+def clear_rows(rows: np.recarray, table: Table, first: int, last: int) -> None:
+    """Bring rows back to what they were before their first use; rows of contracts join the free list again."""
+    if last <= first:
+        return
+    words(rows)[first:last] = 0 if table.name in _LOGS else table.row
+    if table.name in ("loans", "lots", "orders"):
+        following = rows.view(np.ndarray)["following"]
+        following[first:last] = np.arange(first + 1, last + 1)
+        if last == len(rows):
+            following[-1] = -1
+
+
+def copy_world(world: World) -> World:
+    """Return an independent copy (to step back, to branch, to ask "what if")."""
+    return World(*(array.copy() for array in world))
+
+
+def node_name(world: World, node: int, names: dict[int, str] | None = None) -> str:
+    """Return a readable name of a node: "Lender 3 (bank)", "Miner 7", "Neocloud 12", "Buyer 4 (dealer)"."""
+    if names and node in names:
+        return names[node]
+    n_l, n_o = len(world.lenders), len(world.operators)
+    if node < 0:
+        return "the market"
+    if node < n_l:
+        kind = LENDER_KINDS[world.lenders.kind[node]]
+        return (
+            "Outside investors"
+            if kind == "outside"
+            else f"Lender {node + 1} ({kind.replace('_', ' ').replace('bdc', 'BDC')})"
+        )
+    if node < n_l + n_o:
+        o = node - n_l
+        kind = OPERATOR.columns[0].codes[world.operators.kind[o]].capitalize()
+        return f"{kind} {o + 1}"
+    b = node - n_l - n_o
+    kind = BUYER_KINDS[world.buyers.kind[b]]
+    return "Backstop" if kind == "backstop" else f"Buyer {b + 1} ({kind})"
+
+
+def tables(world: World) -> dict[str, np.recarray]:
+    """Return the named tables of a world, contract tables cut to the rows ever used."""
+    clock = world.clock[0]
+    used = {
+        "loans": clock.used_loans,
+        "lots": clock.used_lots,
+        "orders": clock.used_orders,
+        "events": clock.events,
+        "trades": clock.trades,
+    }
+    names = [*(t.name for t in (CHIP, LENDER, OPERATOR, BUYER, LINE)), *used]
+    names += ["clock", "paths", "panel", "chip_panel", "kind_panel"]
+    return {name: getattr(world, name)[: used.get(name, None)] for name in names}
