@@ -1,0 +1,1 @@
+"""Specifications of rules: each an example that a reader can check by head, run interpreted, in milliseconds."""
