@@ -10,6 +10,7 @@ import pytest
 
 from experiments.run import report
 from experiments.run.figures import all as figures
+from experiments.run.figures import cascade, order_book
 from simulation import load_scenario, run
 from simulation.scenario.config import set_path
 
@@ -73,15 +74,15 @@ def test_defaults_are_told(stressed):
     first = result.events[result.events["kind"] == "default"].iloc[0]
     assert f"{first['node_name']} defaulted on" in page
     assert "twin: " in page and "policy.backstop.capacity" in page
-    tree = figures.worst_cascade(result)
+    tree = cascade.worst_cascade(result)
     assert tree.size == result.summary["cascade_max"]
-    assert len(tree.graph) <= figures.TREE_NODES + 10
+    assert len(tree.graph) <= cascade.TREE_NODES + 10
     assert all(tree.graph.in_degree(node) <= 1 for node in tree.graph)
 
 
 def test_book_falls_and_is_finite(stressed):
     result, *_ = stressed
-    _, books = figures.read_books(result)
+    _, books = order_book.read_books(result)
     assert books
     for _, book in books:
         assert (np.diff(book.limit) <= 0).all()
@@ -90,7 +91,7 @@ def test_book_falls_and_is_finite(stressed):
 
 def test_book_is_the_one_that_the_panel_measures(stressed):
     result, *_ = stressed
-    chip, books = figures.read_books(result)
+    chip, books = order_book.read_books(result)
     recorded = result.chip_panel
     for _, book in books:
         row = recorded[recorded["month"] == book.month].iloc[chip]
@@ -104,4 +105,4 @@ def test_one_month_without_debt_or_default(tmp_path):
     page = report.write_report(tmp_path, result).read_text(encoding="utf-8")
     assert np.isnan(result.summary["amplification"])
     assert "No operator defaulted" in page and ">nan" not in page
-    assert figures.worst_cascade(result) is None
+    assert cascade.worst_cascade(result) is None

@@ -17,9 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.command import evidence as cli_validate
-from experiments.command import sweeps as cli_sweep
-from experiments.command import terminal
+from experiments.command import evidence, explain, sweeps, terminal
 from experiments.command.terminal import Config, Set, load_engine, make_console, print_table, write_whole
 
 app = typer.Typer(
@@ -172,10 +170,15 @@ def _export(result: Any, name: str) -> Path:
 
 # --- sweep, report, rerun, claims ---------------------------------------------------------------------------------
 
-cli_sweep.add_to(app)
+sweeps.add_to(app)
 
 
-cli_validate.add_to(app)
+evidence.add_to(app)
+
+
+# --- explain ------------------------------------------------------------------------------------------------------
+
+app.command()(explain.explain)
 
 
 # --- bench --------------------------------------------------------------------------------------------------------
@@ -212,9 +215,6 @@ def bench(
     kernels = 1e9 * statistics.median(kernels for _, kernels, _ in timed) / (agents * scenario.run.months)
     print(f"{agents} agents, {scenario.run.months} months: {kernels:.0f} ns an agent and month in kernels")
     print(f"First run: {first:.1f} s, with compiling or loading the compiled rules")
-
-
-# --- explain ------------------------------------------------------------------------------------------------------
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.command.cli import app
 from experiments.command.terminal import Set, print_table
 
 
-@app.command()
 def explain(
     topic: Annotated[str, typer.Argument(metavar="schedule|parameters|tables|schema|CONFIG", show_default=False)],
     set_: Set = None,

@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from agents.tables.ledger import ITEM_PAYEE, ITEM_PAYER, SECTORS
 from experiments.run.figures import all as figures
+from experiments.run.figures import style
 from experiments.run.summary_table import FORMS, SECTIONS, changes, date, months, percent, usd
 from simulation.record.summary import SUMMARY
 from simulation.scenario.walking import declared, parameters
@@ -65,7 +66,7 @@ def _inline(file: Path, title: str) -> Markup:
     text = file.read_text(encoding="utf-8")
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.S)
     text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)
-    for color in figures.DARK:
+    for color in style.DARK:
         text = text.replace(color, f"var(--c{color[1:]})")
     width = float(re.search(r'width="([\d.]+)pt"', text).group(1))
     text = re.sub(
@@ -78,8 +79,8 @@ def _inline(file: Path, title: str) -> Markup:
 
 def _colors() -> tuple[str, str]:
     """Return the CSS variables of the figures' colours, light and dark."""
-    light = "".join(f"--c{c[1:]}:{c};" for c in figures.DARK)
-    dark = "".join(f"--c{c[1:]}:{d};" for c, d in figures.DARK.items())
+    light = "".join(f"--c{c[1:]}:{c};" for c in style.DARK)
+    dark = "".join(f"--c{c[1:]}:{d};" for c, d in style.DARK.items())
     return Markup(light), Markup(dark)
 
 
