@@ -14,12 +14,14 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import shutil
 import sys
 import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy
@@ -30,12 +32,14 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 _KEEP = 4
+_HOLDS_RULES = re.compile(r"^@(rule|entry)$|= sequence\(", re.MULTILINE)
 
 
 def rule_files() -> list[Path]:
     """Return the modules that hold rules or declarations that rules compile in, in a fixed order."""
-    files = [*(_ROOT / "agents").rglob("*.py"), *(_ROOT / "simulation").rglob("*.py")]
-    return sorted(p for p in files if "browser" not in p.parts and "@rule" in p.read_text(encoding="utf-8"))
+    files = [p for p in (_ROOT / "simulation").rglob("*.py") if "browser" not in p.parts]
+    rules = [p for p in files if _HOLDS_RULES.search(p.read_text(encoding="utf-8"))]
+    return sorted([*(_ROOT / "agents").rglob("*.py"), *rules])
 
 
 @cache
@@ -103,6 +107,44 @@ def rule(function: Callable) -> Callable:
 def entry(function: Callable) -> Callable:
     """Compile a rule that Python calls, too (the start of a run, market rules that have tests and users)."""
     return _compile(function)
+
+
+def sequence(name: str, steps: tuple[Callable, ...], where: dict[str, Any]) -> Callable:
+    """Return the rule that carries out ``steps`` in their order; each takes the world and its clock.
+
+    The list stays the only place where the order stands. ``where`` is the namespace of the module that lists the
+    steps by their names (``globals()``).
+    """
+    return _written(name, [f"{step.__name__}(w, clock)" for step in steps], steps, where)
+
+
+def alternative(name: str, column: str, steps: tuple[Callable, ...], where: dict[str, Any]) -> Callable:
+    """Return the rule that carries out the step whose number stands in a column of the clock; else as ``sequence``."""
+    lines = []
+    for k, step in enumerate(steps):
+        lines += [f"{'el' if k else ''}if clock.{column} == {k}:", f"    {step.__name__}(w, clock)"]
+    return _written(name, lines, steps, where)
+
+
+def _written(name: str, lines: list[str], steps: tuple[Callable, ...], where: dict[str, Any]) -> Callable:
+    """Return a rule made from lines of code, in a file beside the compiled rules: a debugger can step through it."""
+    unknown = [step.__name__ for step in steps if where.get(step.__name__) is not step]
+    if unknown:
+        raise ValueError(f"{name}: not names of the module that lists them: {', '.join(unknown)}")
+    text = "\n    ".join([f"def {name}(w, clock):", *lines]) + "\n"
+    folder = cache_folder()
+    file = f"<{name}>"
+    if folder is not None:
+        path = folder / f"{name}.py"
+        # Left alone when it is there: Numba compiles again what is newer than its cache.
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            draft = folder / f".{name}-{os.getpid()}.py"
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(path)
+        file = str(path)
+    exec(compile(text, file, "exec"), where)
+    where[name] = rule(where[name])
+    return where[name]
 
 
 @intrinsic

@@ -1,4 +1,4 @@
-"""The month: the schedule of phases, stated once, and ``advance`` that walks it.
+"""The month: a list of phases, each a list of rules, stated once; ``advance`` walks it.
 
 ``advance`` goes on by one phase (or one round of the cascade), to the end of the month, or to the horizon. A run
 is advance to the horizon; the browser steps by phase, round or month; the numbers are the same.
@@ -6,45 +6,95 @@ is advance to the horizon; the browser steps by phase, round or month; the numbe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from agents.buyers.bids import value_chips
-from agents.lenders.funding import fund_lenders
-from agents.operators.debt_service import service_debt
-from agents.operators.orders import order_month
-from agents.rule import borrow, entry
-from agents.tables.clock import Fault
-from simulation.markets.rental import rent_month
-from simulation.phases.cascade import cascade_round
-from simulation.phases.close import close_month
-from simulation.phases.open import open_month
-from simulation.phases.record import record_month
+from agents.buyers.budgets import replenish_buyers
+from agents.lenders.calls import watch_coins, watch_covenants
+from agents.lenders.failure import fail_lenders, withdraw_commitments
+from agents.lenders.funding import fund_lenders, pay_lines
+from agents.lenders.marks import count_unsold, provide, revalue
+from agents.lenders.runs import call_lines, meet_calls, run_deposits, set_haircut
+from agents.miners.notes import issue_notes
+from agents.operators.contracts import renegotiate
+from agents.operators.debt_service import accrue, close_paid, pay_debts, pay_shares, watch_coverage, work_out_arrears
+from agents.operators.default import carry_out_defaults, pay_estates
+from agents.operators.deliveries import deliver_orders
+from agents.operators.orders import order_chips, pay_out_excess
+from agents.rule import alternative, borrow, entry, sequence
+from agents.tables.clock import Fault, stop_run
+from simulation.markets.rental import clear_rental, earn_rent, scrap_idle
+from simulation.markets.venues import appraise, trade_calm, trade_forced
+from simulation.phases.cascade import goes_on, impose_block
+from simulation.phases.close import mark_books, remember_prices, withdraw_posted
+from simulation.phases.open import move_drivers, open_books, pool_fleets, start_month
+from simulation.phases.record import keep_flows, record_month
+from simulation.record.checks import check_claims, check_flows, check_units
 
 
 class Phase(NamedTuple):
-    """One phase of the month."""
+    """One phase of the month: ``rules`` are carried out in their order, each with the world and its clock."""
 
     name: str
     meaning: str
-    reads: str
-    writes: str
+    rules: tuple[Callable, ...]
 
 
+#: The month. The rules of the cascade are those of one round; rounds follow one another until nothing new happens.
 PHASES = (
-    Phase("open", "Drivers move; budgets refill; contracts end or are renegotiated; commitments are delivered and drawn.", "paths, orders, lenders", "clock, buyers, lots, loans, chips, operators"),
-    Phase("rent", "The rental market clears; operators earn and pay hosting; miners mine; idle chips are scrapped.", "lots, chips, operators, buyers", "clock.rent, operators, lots"),
-    Phase("value", "Each bidder values a used unit of each generation.", "clock, chips, operators, buyers", "value, chips.fundamental"),
-    Phase("service", "Interest and principal from cash, then coins; arrears; DSCR covenants.", "loans, operators, lenders", "loans, operators, lenders"),
-    Phase("cascade", "Rounds until nothing new happens: defaults, seizure, auctions, marks, margin calls, arrears, funding calls, runs, failures, clearing.", "all", "all"),
-    Phase("credit", "Operators order chips; lenders commit; miners issue notes; payouts.", "chips, lenders, operators", "orders, loans, operators, lenders"),
-    Phase("fund", "Lenders pay for their funding, keep liquid and capitalised, reset their terms.", "lines, lenders", "lines, lenders"),
-    Phase("close", "Estates pay creditors; losses are written off; prices leave their trace; books are marked.", "loans, lots, chips", "loans, lenders, operators, chips, buyers"),
-    Phase("record", "The month is measured and its identities are checked.", "all", "panel, chip_panel, kind_panel, flows"),
+    Phase(
+        "open",
+        "Drivers move; budgets refill; contracts end or are renegotiated; commitments are delivered and drawn.",
+        (start_month, move_drivers, open_books, replenish_buyers, renegotiate, pool_fleets, deliver_orders),
+    ),
+    Phase(
+        "rent",
+        "The rental market clears; operators earn and pay hosting; miners mine; idle chips are scrapped.",
+        (clear_rental, earn_rent, scrap_idle),
+    ),
+    Phase("value", "Each bidder values a used unit of each generation.", (value_chips,)),
+    Phase(
+        "service",
+        "Interest and principal from cash, then coins; arrears; DSCR covenants.",
+        (accrue, pay_debts, pay_shares, close_paid, watch_coverage),
+    ),
+    Phase(
+        "cascade",
+        "Rounds until nothing new happens: defaults, seizure, auctions, marks, margin calls, arrears, funding calls, "
+        "runs, failures, clearing.",
+        (
+            carry_out_defaults, trade_calm, impose_block, trade_forced, appraise, revalue, watch_covenants, watch_coins,
+            work_out_arrears, count_unsold, set_haircut, provide, call_lines, run_deposits, meet_calls, fail_lenders,
+            withdraw_commitments,
+        ),
+    ),
+    Phase(
+        "credit",
+        "Operators order chips; lenders commit; owners are paid; miners issue notes.",
+        (order_chips, pay_out_excess, issue_notes),
+    ),
+    Phase(
+        "fund",
+        "Lenders pay for their funding, keep liquid and capitalised, reset their terms.",
+        (pay_lines, fund_lenders),
+    ),
+    Phase(
+        "close",
+        "Estates pay creditors; losses are written off; prices leave their trace; books are marked.",
+        (withdraw_posted, pay_estates, remember_prices, revalue, count_unsold, provide, mark_books),
+    ),
+    Phase(
+        "record",
+        "The month is measured and its identities are checked.",
+        (record_month, check_units, check_claims, check_flows, keep_flows),
+    ),
 )  # fmt: skip
 
-
 OPEN, RENT, VALUE, SERVICE, CASCADE, CREDIT, FUND, CLOSE, RECORD = range(len(PHASES))
-
+#: One rule a phase, and the rule that carries out the one whose turn it is.
+PHASE_RULES = tuple(sequence(f"{phase.name}_phase", phase.rules, globals()) for phase in PHASES)
+run_phase = alternative("run_phase", "phase", PHASE_RULES, globals())
 
 #: How far ``advance`` goes.
 STEP, MONTH, HORIZON = 0, 1, 2
@@ -58,33 +108,21 @@ def advance(w, stop):
     """
     w = borrow(w)
     clock = w.clock[0]
-    while clock.month < len(w.panel) and clock.fault == 0:
+    while clock.month < len(w.panel) and clock.fault == Fault.NONE:
         phase = clock.phase
         after = phase + 1
-        if phase == OPEN:
-            open_month(w)
-        elif phase == RENT:
-            rent_month(w)
-        elif phase == VALUE:
-            value_chips(w)
-        elif phase == SERVICE:
-            service_debt(w)
-        elif phase == CASCADE:
-            if cascade_round(w, clock):
+        if phase == CASCADE:
+            clock.news = 0
+        run_phase(w, clock)
+        if phase == CASCADE:
+            if goes_on(w, clock):
                 after = CASCADE
                 if clock.turn >= w.terms[0].run_max_turns:
-                    clock.fault = Fault.ENDLESS
+                    stop_run(clock, Fault.ENDLESS, clock.turn, 0.0)
             clock.turn += 1
-        elif phase == CREDIT:
-            order_month(w)
-        elif phase == FUND:
-            fund_lenders(w)
-        elif phase == CLOSE:
-            close_month(w)
-        else:
-            record_month(w)
+        elif phase == RECORD:
             after = OPEN
-        if clock.fault == 0:
+        if clock.fault == Fault.NONE:
             clock.phase = after
             if phase == RECORD:
                 clock.month += 1

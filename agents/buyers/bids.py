@@ -94,9 +94,8 @@ def user_value(chip, terms, clock, utilisation, hosting, hurdle, decline):
 
 
 @rule
-def value_chips(w):
-    """Phase "value": what a used unit of each generation is worth to each bidder, and to the best user."""
-    clock = w.clock[0]
+def value_chips(w, clock):
+    """Write what a used unit of each generation is worth to each bidder, and to the best user."""
     terms = w.terms[0]
     floor = terms.marks_decline_floor
     cap = terms.marks_decline_cap

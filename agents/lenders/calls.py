@@ -144,10 +144,12 @@ def withdraw_order(w, loan_id, node):
 
 @rule
 def watch_coins(w, clock):
-    """Coin-backed loans: above the call level the borrower adds coins, above the close-out level coins are sold.
+    """Coin-backed loans, once a month: above the call level the borrower adds coins, above the close-out level coins are sold.
 
     Close-out sells x coins so that the loan returns to the opening LTV l: x = (L - l C p)/((1 - l) p).
     """
+    if clock.turn > 0:
+        return
     terms = w.terms[0]
     for k in range(clock.used_loans):
         loan = w.loans[k]

@@ -193,8 +193,20 @@ def pay_creditors(w, clock, j, share):
 
 
 @rule
+def fail_lenders(w, clock):
+    """Close the lenders that fail this round, all at once, and clear what they owe; nobody fails in the frozen twin."""
+    if w.terms[0].policy_frozen == 1:
+        return
+    n = find_failures(w, clock, w.ranking[0])
+    if n > 0:
+        clear_failures(w, clock, w.ranking[0], n)
+
+
+@rule
 def withdraw_commitments(w, clock):
     """Failed and illiquid lenders withdraw what they committed and have not paid out."""
+    if w.terms[0].policy_frozen == 1:
+        return
     for k in range(clock.used_orders):
         order = w.orders[k]
         if order.operator < 0 or order.lender < 0 or w.lenders[order.lender].status == LenderStatus.ACTIVE:

@@ -148,11 +148,9 @@ def pay_premium(w, lender, terms):
 
 
 @rule
-def fund_lenders(w):
-    """Phase "fund": interest on funding, liquidity, capital, and the advance rates offered next month."""
-    clock = w.clock[0]
+def fund_lenders(w, clock):
+    """Let each lender pay for its funding, keep liquid and capitalised, and set the advance rate that it offers next month."""
     terms = w.terms[0]
-    pay_lines(w, clock)
     count_deliveries(w, clock, w.scratch[0])
     cap = lending_cap(w, clock, terms)
     for j in range(len(w.lenders)):

@@ -68,9 +68,11 @@ def call_lines(w, clock):
     """Call what exceeds the borrowing base, what closed lines amortise and what distressed creditors do not roll.
 
     The borrowing base is cash plus (1 - haircut) x eligible claims. Writes ``call_due`` of every debtor and
-    ``called`` of every line (USD).
+    ``called`` of every line (USD). Nothing in the frozen twin.
     """
     terms = w.terms[0]
+    if terms.policy_frozen == 1:
+        return
     for lender in w.lenders:
         lender.call_due = 0.0
     for line in w.lines:
@@ -103,13 +105,16 @@ def call_lines(w, clock):
 
 
 @rule
-def run_deposits(w, clock, kind_failed, kind_count):
+def run_deposits(w, clock):
     """Depositors of weak lenders leave: each round only what has not left this month yet (USD).
 
     Writes ``run_share`` and adds to ``call_due``; what cannot be paid makes the lender illiquid.
     """
     terms = w.terms[0]
-    for k in range(len(kind_failed)):
+    if terms.policy_frozen == 1:
+        return
+    kind_failed, kind_count = w.scratch[0], w.scratch[1]
+    for k in range(LenderKind.OUTSIDE + 1):
         kind_failed[k] = 0.0
         kind_count[k] = 0.0
     for lender in w.lenders:
@@ -219,6 +224,8 @@ def raise_cash(w, clock, j, lender, need):
 @rule
 def meet_calls(w, clock):
     """Debtors pay their funding calls from cash and from loans sold; who cannot is illiquid."""
+    if w.terms[0].policy_frozen == 1:
+        return
     for j in range(len(w.lenders)):
         lender = w.lenders[j]
         if lender.call_due <= 1.0 or lender.status == LenderStatus.FAILED or lender.borrowed <= 0.0:

@@ -92,11 +92,8 @@ def close_paid(w, clock):
 
 
 @rule
-def service_debt(w):
-    """Phase "service": interest and principal from cash, then from coins; the rest is in arrears."""
-    clock = w.clock[0]
-    terms = w.terms[0]
-    accrue(w, clock)
+def pay_debts(w, clock):
+    """Set what each operator pays of its debt service: from cash, then from coins; the rest is in arrears (USD)."""
     for op in w.operators:
         if op.status == OperatorStatus.DEFAULTED:
             continue
@@ -111,18 +108,19 @@ def service_debt(w):
         op.arrears = due * (1.0 - op.pay_share)
         if op.arrears < 1.0:
             op.arrears = 0.0
-        elif op.status != OperatorStatus.DEFAULTED:
+        else:
             op.status = OperatorStatus.STRESSED
-    pay_shares(w, clock)
-    close_paid(w, clock)
+
+
+@rule
+def watch_coverage(w, clock):
+    """Let an operator fail whose income has stayed below its debt service and whose cash and coins run out."""
+    terms = w.terms[0]
     for op in w.operators:
+        if op.status == OperatorStatus.DEFAULTED or op.failing > 0:
+            continue
         thin = op.thin_months >= terms.credit_dscr_months and op.debt > 1.0
-        if (
-            op.status != OperatorStatus.DEFAULTED
-            and thin
-            and op.cash + op.btc * clock.btc < terms.credit_dscr_cash * op.due
-            and op.failing == 0
-        ):
+        if thin and op.cash + op.btc * clock.btc < terms.credit_dscr_cash * op.due:
             op.failing = 1 + Cause.DSCR
             op.failing_event = op.drain_event if op.drained > 0.25 * op.due else -1
 
@@ -151,9 +149,10 @@ def post_lots(w, node, op, clock):
 def work_out_arrears(w, clock):
     """One round for everybody in arrears: pay from cash, post lots, wait for them to sell, extend or default.
 
-    Returns the number of operators whose arrears are still being worked out.
+    Writes ``clock.waiting``, the number of operators whose arrears are still being worked out.
     """
     terms = w.terms[0]
+    clock.waiting = 0
     open_cases = 0
     for op in w.operators:
         op.pay_share = 0.0
@@ -162,9 +161,8 @@ def work_out_arrears(w, clock):
             op.refused = 0
             open_cases += 1
     if open_cases == 0:
-        return 0
+        return
     pay_shares(w, clock)
-    waiting = 0
     for o in range(len(w.operators)):
         op = w.operators[o]
         if op.arrears <= 0.0 or op.status == OperatorStatus.DEFAULTED or op.failing > 0:
@@ -178,7 +176,7 @@ def work_out_arrears(w, clock):
             found = post_lots(w, len(w.lenders) + o, op, clock)
         op.arrears_turns = op.arrears_turns + 1 if found == 1 else terms.credit_arrears_turns + 1
         if op.arrears_turns <= terms.credit_arrears_turns:
-            waiting += 1
+            clock.waiting += 1
         elif op.refused == 0:
             # Everybody extends: what is unpaid stays in the principal.
             op.arrears = 0.0
@@ -190,5 +188,4 @@ def work_out_arrears(w, clock):
                 cause = Cause.LENDER_FAILURE
                 op.failing_event = lender.last_event
             op.failing = 1 + cause
-            waiting += 1
-    return waiting
+            clock.waiting += 1

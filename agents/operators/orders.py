@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from agents.lenders.offers import lending_room, loan_term, sized_loan
-from agents.miners.notes import issue_notes, pledge_coins
+from agents.miners.notes import pledge_coins
 from agents.rule import rule
-from agents.tables.clock import Fault
+from agents.tables.clock import Fault, stop_run
 from agents.tables.ledger import Flow
 from agents.tables.operators import OperatorKind, OperatorStatus, free_units, mark_own, occupy, reserve_cash, spare_cash
 from agents.valuation import believed_decline, monthly_rent, value_in_use
@@ -141,7 +141,7 @@ def place_order(w, clock, o, op):
         return
     k = clock.free_order
     if k < 0:
-        clock.fault = Fault.ORDERS_FULL
+        stop_run(clock, Fault.ORDERS_FULL, clock.used_orders, 0.0)
         return
     order = w.orders[k]
     clock.free_order = order.following
@@ -166,9 +166,8 @@ def place_order(w, clock, o, op):
 
 
 @rule
-def order_month(w):
-    """Phase "credit": orders of new chips and the loans committed for them; notes of miners; payouts."""
-    clock = w.clock[0]
+def order_chips(w, clock):
+    """Let sound operators order new chips, each in its turn (about once in ``order_interval`` months)."""
     terms = w.terms[0]
     count_names(w, clock, w.scratch[0])
     for o in range(len(w.operators)):
@@ -183,14 +182,22 @@ def order_month(w):
             and (clock.month + o) % terms.credit_order_interval == 0
         ):
             place_order(w, clock, o, op)
+
+
+@rule
+def pay_out_excess(w, clock):
+    """Pay part of the cash that sound operators need neither for commitments, reserves nor growth to their owners (USD)."""
+    terms = w.terms[0]
+    for op in w.operators:
+        if op.status != OperatorStatus.HEALTHY:
+            continue
         excess = (
             op.cash
             - op.committed
             - 2.0 * reserve_cash(op, terms.credit_cash_reserve)
             - terms.credit_growth_cash * op.site_power
         )
-        if excess > 0.0 and op.status == OperatorStatus.HEALTHY:
+        if excess > 0.0:
             paid = terms.credit_payout * excess
             op.cash -= paid
             w.book[Flow.PAYOUT] += paid
-    issue_notes(w, clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from agents.rule import rule
 from agents.schema import Table, f, i
 
 CLOCK = Table(
@@ -14,6 +15,7 @@ CLOCK = Table(
         i("phase", "phase", "index of the next phase of the schedule"),
         i("turn", "round", "round of the cascade within the month"),
         i("news", "count", "new defaults, forced orders, failures and calls of this round"),
+        i("waiting", "operators", "operators whose arrears this round left to be worked out"),
         i("events", "event", "events written"),
         i("trades", "fill", "fills written"),
         i("free_loan", "loan", "head of the list of free loan rows, -1 full"),
@@ -85,6 +87,15 @@ class Fault(IntEnum):
     OVERPAID = 11
     ENDLESS = 12
     ORDER = 13
+
+
+@rule
+def stop_run(clock, fault, node, usd):
+    """Stop the run with a fault, the agent or row concerned and the size of the violation; the first fault stands."""
+    if clock.fault == Fault.NONE:
+        clock.fault = fault
+        clock.fault_node = node
+        clock.fault_usd = usd
 
 
 FAULTS = {

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from agents.rule import rule
 from agents.schema import Table, code, f, i, labels
-from agents.tables.clock import Fault
+from agents.tables.clock import Fault, stop_run
 
 
 # --- events ----------------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def log_event(events, clock, kind, cause, node, other, chip, units, usd, parent)
     """Append an event; return its index. A full table stops the run (clock.fault)."""
     k = clock.events
     if k >= len(events):
-        clock.fault = Fault.EVENTS_FULL
+        stop_run(clock, Fault.EVENTS_FULL, k, 0.0)
         return k - 1
     e = events[k]
     e.month = clock.month

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from agents.rule import rule
 from agents.schema import Table, code, f, i
-from agents.tables.clock import Fault
+from agents.tables.clock import Fault, stop_run
 from agents.tables.ledger import Flow
 
 
@@ -61,7 +61,7 @@ def open_loan(loans, clock, kind, lender, borrower, principal, rate, amortisatio
     """Take a free row for a loan of ``principal`` USD; return it, -1 if the table is full."""
     k = clock.free_loan
     if k < 0:
-        clock.fault = Fault.LOANS_FULL
+        stop_run(clock, Fault.LOANS_FULL, clock.used_loans, 0.0)
         return -1
     loan = loans[k]
     clock.free_loan = loan.following

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agents.rule import rule
 from agents.schema import Table, code, f, i
-from agents.tables.clock import Fault
+from agents.tables.clock import Fault, stop_run
 from agents.tables.events import SaleReason
 
 LOT = Table(
@@ -38,7 +38,7 @@ def open_lot(lots, first_lot, clock, owner, chip, units, vintage, online, cost, 
     """Take a free row for ``units`` GPUs (units in GPU, vintage and online in months); return it, -1 if full."""
     k = clock.free_lot
     if k < 0:
-        clock.fault = Fault.LOTS_FULL
+        stop_run(clock, Fault.LOTS_FULL, clock.used_lots, 0.0)
         return -1
     lot = lots[k]
     clock.free_lot = lot.following

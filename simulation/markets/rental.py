@@ -95,9 +95,10 @@ def clear_rent(clock, threshold, size, n, supply, elasticity, dear, spare):
 
 
 @rule
-def clear_rental(w, clock, threshold, size, dear, spare):
+def clear_rental(w, clock):
     """Set the spot rent and its trend: where the market clears, or as recorded (writes clock.rent, .trend, .running)."""
     terms = w.terms[0]
+    threshold, size = w.scratch[0], w.scratch[1]
     n, firm = collect_supply(w, clock, threshold, size)
     supply = firm
     for k in range(n):
@@ -114,7 +115,9 @@ def clear_rental(w, clock, threshold, size, dear, spare):
             if threshold[k] > given:
                 supply -= size[k]
     else:
-        rent, supply = clear_rent(clock, threshold, size, n, supply, terms.rental_elasticity, dear, spare)
+        rent, supply = clear_rent(
+            clock, threshold, size, n, supply, terms.rental_elasticity, w.ranking[0], w.ranking[1]
+        )
     clock.running = supply
     clock.rent_before = clock.rent if clock.month > 0 else rent
     clock.rent = rent
@@ -197,12 +200,3 @@ def scrap_idle(w, clock):
             occupy(op, chip, -units)
             op.cash += units * chip.scrap
             w.book[Flow.SCRAP_SALE] += units * chip.scrap
-
-
-@rule
-def rent_month(w):
-    """Phase "rent": the rental market clears and pays."""
-    clock = w.clock[0]
-    clear_rental(w, clock, w.scratch[0], w.scratch[1], w.ranking[0], w.ranking[1])
-    earn_rent(w, clock)
-    scrap_idle(w, clock)

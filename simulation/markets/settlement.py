@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agents.rule import rule
 from agents.tables.buyers import BuyerKind
-from agents.tables.clock import Fault
+from agents.tables.clock import Fault, stop_run
 from agents.tables.events import SaleReason
 from agents.tables.ledger import Flow
 from agents.tables.loans import pay_loan
@@ -23,7 +23,7 @@ def log_trade(w, clock, lot, buyer, units, price, hops):
         chip.forced_units += units
     k = clock.trades
     if k >= len(w.trades):
-        clock.fault = Fault.TRADES_FULL
+        stop_run(clock, Fault.TRADES_FULL, k, 0.0)
         return
     t = w.trades[k]
     t.month = clock.month

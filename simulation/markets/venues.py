@@ -258,7 +258,9 @@ def offer_voluntary(w, clock, node):
 
 @rule
 def trade_calm(w, clock):
-    """Voluntary trade of the month: each owner in its turn (about once in ``churn_interval`` months)."""
+    """Voluntary trade of the month: each owner in its turn (about once in ``churn_interval`` months), in the first round."""
+    if clock.turn > 0:
+        return
     n_l = len(w.lenders)
     n_lo = n_l + len(w.operators)
     terms = w.terms[0]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from agents.lenders.marks import count_unsold, provide, revalue
-from agents.operators.default import pay_estates
 from agents.rule import rule
 from agents.tables.buyers import BuyerKind
 from agents.tables.events import SaleReason
@@ -13,7 +11,7 @@ from agents.tables.operators import OperatorStatus, mark_own
 
 
 @rule
-def withdraw_posted(w):
+def withdraw_posted(w, clock):
     """Take lots off the market whose owners are no longer in arrears."""
     n_l = len(w.lenders)
     for o in range(len(w.operators)):
@@ -35,9 +33,10 @@ def withdraw_posted(w):
 
 
 @rule
-def remember_prices(chips, terms, clock):
+def remember_prices(w, clock):
     """Update falls, volatility and the appraisals of generations that did not trade."""
-    for chip in chips:
+    terms = w.terms[0]
+    for chip in w.chips:
         if chip.traded_units > 0.0:
             price = chip.traded_usd / chip.traded_units
             change = math.log(price / chip.price_before)
@@ -71,17 +70,3 @@ def mark_books(w, clock):
             w.operators[lot.owner - n_l].gpu_value += lot.units * w.chips[lot.chip].appraisal
     for op in w.operators:
         op.equity = mark_own(op, clock) - op.debt
-
-
-@rule
-def close_month(w):
-    """Phase "close": estates, prices, marks."""
-    clock = w.clock[0]
-    terms = w.terms[0]
-    withdraw_posted(w)
-    pay_estates(w, clock)
-    remember_prices(w.chips, terms, clock)
-    revalue(w, clock)
-    count_unsold(w, clock)
-    provide(w, clock)
-    mark_books(w, clock)

@@ -4,18 +4,42 @@ from __future__ import annotations
 
 import math
 
-from agents.buyers.budgets import replenish_buyers
-from agents.operators.contracts import renegotiate
-from agents.operators.deliveries import deliver_orders
 from agents.rule import rule
 from agents.tables.lots import close_lot
 from agents.tables.operators import OperatorStatus
 
 
 @rule
-def apply_drivers(clock, terms, path, chips):
-    """Move coins, hashprice and demand by this month's draws; start the month's counters at zero."""
+def start_month(w, clock):
+    """Start what is counted by the month at zero: the book of payments, sums of the clock and of each generation."""
+    for item in range(len(w.book)):
+        w.book[item] = 0.0
     clock.turn = 0
+    clock.delivered = 0.0
+    clock.losses = 0.0
+    clock.recoveries = 0.0
+    clock.new_credit = 0.0
+    clock.new_notes = 0.0
+    clock.new_commitments = 0.0
+    clock.cancelled = 0.0
+    clock.equity_raised = 0.0
+    clock.debt_defaulted = 0.0
+    clock.last_failure = -1
+    clock.last_shock = -1
+    clock.shock_usd = 0.0
+    for chip in w.chips:
+        chip.appraisal_open = chip.appraisal
+        chip.traded_units = 0.0
+        chip.traded_usd = 0.0
+        chip.forced_units = 0.0
+        chip.last_event = -1
+
+
+@rule
+def move_drivers(w, clock):
+    """Move coins, hashprice and demand by this month's draws; a block of chips that falls due waits for the cascade."""
+    terms = w.terms[0]
+    path = w.paths[clock.month]
     clock.btc *= math.exp(path.btc_return)
     clock.eth *= math.exp(path.eth_return)
     clock.stress_coin = path.stress_coin
@@ -32,34 +56,16 @@ def apply_drivers(clock, terms, path, chips):
         by_hand = clock.imposed_units if clock.imposed_chip == path.block_chip else 0.0
         clock.imposed_chip = path.block_chip
         clock.imposed_units = by_hand + path.block_units
-    clock.delivered = 0.0
-    clock.losses = 0.0
-    clock.recoveries = 0.0
-    clock.new_credit = 0.0
-    clock.new_notes = 0.0
-    clock.new_commitments = 0.0
-    clock.cancelled = 0.0
-    clock.equity_raised = 0.0
-    clock.debt_defaulted = 0.0
-    clock.last_failure = -1
-    clock.last_shock = -1
-    clock.shock_usd = 0.0
-    for chip in chips:
-        chip.appraisal_open = chip.appraisal
-        chip.traded_units = 0.0
-        chip.traded_usd = 0.0
-        chip.forced_units = 0.0
-        chip.last_event = -1
 
 
 @rule
-def open_books(lenders, operators, clock):
+def open_books(w, clock):
     """Remember what the month opens with: equity of lenders, debt of operators that have not defaulted (USD)."""
     clock.debt_open = 0.0
     clock.open_events = clock.events
     clock.open_cash_lenders = 0.0
     clock.open_cash_operators = 0.0
-    for lender in lenders:
+    for lender in w.lenders:
         clock.open_cash_lenders += lender.cash
         lender.open_equity = lender.equity
         lender.losses_month = 0.0
@@ -68,7 +74,7 @@ def open_books(lenders, operators, clock):
         lender.run_share = 0.0
         lender.loss_event = -1
         lender.loss_event_usd = 0.0
-    for op in operators:
+    for op in w.operators:
         clock.open_cash_operators += op.cash
         op.drained *= 0.5
         op.arrears_turns = 0
@@ -102,16 +108,8 @@ def pool_lots(lots, first_lot, clock, node, n_chips, slot):
 
 
 @rule
-def open_month(w):
-    """Phase "open": drivers, budgets, contracts, deliveries."""
-    clock = w.clock[0]
-    terms = w.terms[0]
-    w.book[:] = 0.0
-    apply_drivers(clock, terms, w.paths[clock.month], w.chips)
-    open_books(w.lenders, w.operators, clock)
-    replenish_buyers(w.buyers, terms, w.book, clock)
-    renegotiate(w.lots, terms, clock)
+def pool_fleets(w, clock):
+    """Pool the small lots of every operator and buyer."""
     for node in range(len(w.lenders), len(w.first_lot)):
         if w.first_lot[node] >= 0:
             pool_lots(w.lots, w.first_lot, clock, node, len(w.chips), w.ranking[0])
-    deliver_orders(w, clock)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from agents.rule import rule
 from simulation.record.books import record_kinds, record_lenders, record_loans, record_lots, record_operators
-from simulation.record.checks import check_claims, check_flows, check_units
-from simulation.record.depth import _BOOK, _MONEY, _UNITS, read_money, record_depth, record_illusion, write_bids
+from simulation.record.depth import _BOOK, _MONEY, read_money, record_depth, record_illusion, write_bids
 
 
 @rule
-def record_month(w):
-    """Phase "record": write the panels, check the identities."""
-    clock = w.clock[0]
+def record_month(w, clock):
+    """Write the month to the panels."""
     row = w.panel[clock.month]
     money = w.scratch[_MONEY]
     row.month = clock.month
@@ -51,8 +49,10 @@ def record_month(w):
         busted += w.panel[m].debt_defaulted
     opened = w.panel[first].debt_performing
     row.bust_share = busted / opened if opened > 1.0 else 0.0
-    check_units(w, clock, w.scratch[_UNITS])
-    check_claims(w, clock, w.scratch[1], w.scratch[2])
-    row.residual = check_flows(w, clock)
+
+
+@rule
+def keep_flows(w, clock):
+    """Keep the book of payments of the month (USD)."""
     for item in range(len(w.book)):
         w.flows[clock.month, item] = w.book[item]

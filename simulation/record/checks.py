@@ -5,12 +5,19 @@ from __future__ import annotations
 from agents.rule import rule
 from agents.tables.clock import Fault
 from agents.tables.ledger import ITEM_PAYEE, ITEM_PAYER
-from agents.tables.loans import LoanKind, LoanStatus
+from agents.tables.loans import LoanStatus
 
 
 @rule
-def check_units(w, clock, units):
-    """Check that every GPU has one owner: ``units`` = initial + added - scrapped, by generation."""
+def check_units(w, clock):
+    """Check that every GPU has one owner: units in lots = initial + added - scrapped, by generation."""
+    units = w.scratch[0]
+    for g in range(len(w.chips)):
+        units[g] = 0.0
+    for k in range(clock.used_lots):
+        lot = w.lots[k]
+        if lot.owner >= 0:
+            units[lot.chip] += lot.units
     for g in range(len(w.chips)):
         chip = w.chips[g]
         gap = units[g] - (chip.initial + chip.added - chip.scrapped)
@@ -23,8 +30,9 @@ def check_units(w, clock, units):
 
 
 @rule
-def check_claims(w, clock, owed, due):
+def check_claims(w, clock):
     """Check that lenders' books and operators' debts are the sums of the loans (USD)."""
+    owed, due = w.scratch[0], w.scratch[1]
     for j in range(len(w.lenders)):
         owed[j] = 0.0
     for o in range(len(w.operators)):
@@ -73,7 +81,7 @@ def check_claims(w, clock, owed, due):
 
 @rule
 def check_flows(w, clock):
-    """Return the flow-of-funds residual (USD): change of each sector's cash less what the ledger explains."""
+    """Check that the ledger explains the change of each sector's cash; write the residual of the panel (USD)."""
     worst = 0.0
     scale = 1.0
     for sector in range(3):
@@ -105,17 +113,4 @@ def check_flows(w, clock):
             clock.fault = Fault.FLOWS
             clock.fault_node = sector
             clock.fault_usd = gap
-    return worst
-
-
-@rule
-def count_book(w, clock):
-    """Return the secured debt and its booked collateral (USD), performing loans only."""
-    debt = 0.0
-    value = 0.0
-    for k in range(clock.used_loans):
-        loan = w.loans[k]
-        if loan.kind == LoanKind.EQUIPMENT and loan.status != LoanStatus.FREE:
-            debt += loan.principal
-            value += loan.collateral
-    return debt, value
+    w.panel[clock.month].residual = worst
