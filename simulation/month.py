@@ -30,7 +30,7 @@ from simulation.phases.cascade import goes_on, impose_block
 from simulation.phases.close import mark_books, remember_prices, withdraw_posted
 from simulation.phases.open import move_drivers, open_books, pool_fleets, start_month
 from simulation.phases.record import keep_flows, record_month
-from simulation.record.checks import check_claims, check_flows, check_units
+from simulation.record.checks import check_claims, check_flows, check_loans, check_means, check_units
 
 
 class Phase(NamedTuple):
@@ -87,7 +87,7 @@ PHASES = (
     Phase(
         "record",
         "The month is measured and its identities are checked.",
-        (record_month, check_units, check_claims, check_flows, keep_flows),
+        (record_month, check_units, check_loans, check_claims, check_means, check_flows, keep_flows),
     ),
 )  # fmt: skip
 

@@ -275,14 +275,14 @@ def test_explain_tables_and_schema(capsys):
     assert "properties" in json.loads(firesale(capsys, "explain", "schema")[1])
 
 
-def test_explain_schedule(capsys, monkeypatch):
-    month = types.ModuleType("simulation.month")
-    month.PHASES = (("rent", "the rent clears", "chips", "clock, panel"),)
-    monkeypatch.setitem(sys.modules, "simulation.month", month)
+def test_explain_schedule(capsys):
     rows = json.loads(firesale(capsys, "explain", "schedule", "--json")[1])
-    assert rows == [
-        {"": "1", "phase": "rent", "what happens": "the rent clears", "reads": "chips", "writes": "clock, panel"}
-    ]
+    calls = next(row for row in rows if row["rule"] == "watch_covenants")
+    assert (calls["phase"], calls["file"]) == ("cascade", "agents/lenders/calls.py")
+    assert {"loans.covenant_ltv", "operators.cash"} <= set(calls["reads"])
+    assert {"loans.status", "lots.offered", "operators.failing", "book"} <= set(calls["writes"])
+    text = firesale(capsys, "explain", "schedule")[1]
+    assert text.index("watch_covenants") < text.index("call_lines") < text.index("order_chips")
 
 
 def test_version_and_help(capsys):

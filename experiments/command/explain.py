@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.command.terminal import Set, print_table
+from experiments.command.terminal import Set, make_console, print_table
 
 
 def explain(
@@ -28,10 +28,30 @@ def explain(
 
 
 def _explain_schedule(as_json: bool) -> None:
-    from simulation.month import PHASES
+    from rich.padding import Padding
+    from rich.text import Text
 
-    rows = [(str(k), *phase) for k, phase in enumerate(PHASES, 1)]
-    _show("The order of a month", ("", "phase", "what happens", "reads", "writes"), rows, as_json)
+    from simulation.month import PHASES
+    from simulation.schedule import by_table, schedule, tables_of
+
+    steps = schedule()
+    if as_json:
+        print(
+            json.dumps([{**s._asdict(), "reads": sorted(s.reads), "writes": sorted(s.writes)} for s in steps], indent=2)
+        )
+        return
+    console = make_console()
+    for k, phase in enumerate(PHASES, 1):
+        again = " Rounds of these rules follow one another:" if phase.name == "cascade" else ""
+        console.print(f"[bold]{k} {phase.name}[/]  {phase.meaning}{again}", highlight=False)
+        for s in steps:
+            if s.phase == phase.name:
+                told = f"reads {by_table(tables_of(s.reads))}; writes {by_table(tables_of(s.writes))}"
+                console.print(Text(f"  {s.rule}  ").append(s.file, "dim"))
+                for text in (s.meaning, told):
+                    console.print(Padding(Text(text), (0, 0, 0, 6)))
+        console.print()
+    console.print("Every column that a rule reads and writes: firesale explain schedule --json")
 
 
 def _explain_parameters(as_json: bool) -> None:

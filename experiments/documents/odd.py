@@ -28,6 +28,8 @@ from simulation.markets.tape import TAPE
 from simulation.month import PHASES
 from simulation.record.summary import SUMMARY
 from simulation.scenario.walking import declared
+from simulation.schedule import by_table, tables_of
+from simulation.schedule import schedule as derived_schedule
 from simulation.world.panel import CHIP_PANEL, KIND_PANEL, PANEL, PATH
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "odd.md"
@@ -107,9 +109,16 @@ def _value(value: Any) -> str:
 
 
 def schedule() -> str:
-    """Return the phases of a month, in order."""
-    rows = [(k, f"**{phase.name}**", phase.meaning, phase.reads, phase.writes) for k, phase in enumerate(PHASES, 1)]
-    return markdown(("", "phase", "what happens", "reads", "writes"), rows)
+    """Return the rules of a month, in order; what they read and write is derived from their code."""
+    meanings = {phase.name: phase.meaning for phase in PHASES}
+    rows, last = [], ""
+    for step in derived_schedule():
+        if step.phase != last:
+            rows.append((f"**{step.phase}**", "", f"**{meanings[step.phase]}**", "", ""))
+            last = step.phase
+        touched = [by_table(tables_of(names)) for names in (step.reads, step.writes)]
+        rows.append(("", f"`{step.rule}`", step.meaning.replace("``", "`"), *touched))
+    return markdown(("phase", "rule", "what it does", "reads", "writes"), rows)
 
 
 def flows() -> str:

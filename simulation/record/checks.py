@@ -1,11 +1,16 @@
-"""Identities that hold in every month: units, claims, cash."""
+"""Identities that hold in every month: units, claims, cash. Checks look, they do not mend; what is not a number is a fault."""
 
 from __future__ import annotations
 
 from agents.rule import rule
-from agents.tables.clock import Fault
-from agents.tables.ledger import ITEM_PAYEE, ITEM_PAYER
+from agents.tables.clock import Fault, stop_run
+from agents.tables.ledger import BUYERS, ITEM_PAYEE, ITEM_PAYER, LENDERS, OPERATORS
 from agents.tables.loans import LoanStatus
+
+#: Rounding that an identity leaves open: a dollar, a part in a billion of what it compares, a millionth of a GPU.
+_DOLLAR = 1.0
+_PART = 1e-9
+_UNIT = 1e-6
 
 
 @rule
@@ -21,12 +26,25 @@ def check_units(w, clock):
     for g in range(len(w.chips)):
         chip = w.chips[g]
         gap = units[g] - (chip.initial + chip.added - chip.scrapped)
-        if abs(gap) > 1e-6 * max(1.0, chip.initial + chip.added) or abs(units[g] - chip.stock) > 1e-6 * max(
-            1.0, units[g]
-        ):
-            clock.fault = Fault.UNITS
-            clock.fault_node = g
-            clock.fault_usd = gap
+        if not (abs(gap) <= _UNIT * max(1.0, chip.initial + chip.added)):
+            stop_run(clock, Fault.UNITS, g, gap)
+        gap = units[g] - chip.stock
+        if not (abs(gap) <= _UNIT * max(1.0, units[g])):
+            stop_run(clock, Fault.UNITS, g, gap)
+
+
+@rule
+def check_loans(w, clock):
+    """Check that no claim is negative and that no creditor got more than was owed at default (USD)."""
+    for k in range(clock.used_loans):
+        loan = w.loans[k]
+        if loan.status == LoanStatus.FREE:
+            continue
+        if not (loan.principal >= -_DOLLAR):
+            stop_run(clock, Fault.OVERPAID, k, loan.principal)
+        over = loan.recovered - loan.exposure
+        if loan.status == LoanStatus.DEFAULTED and not (over <= _DOLLAR + _PART * loan.exposure):
+            stop_run(clock, Fault.OVERPAID, k, over)
 
 
 @rule
@@ -42,41 +60,50 @@ def check_claims(w, clock):
         if loan.status != LoanStatus.FREE:
             owed[loan.lender] += loan.principal
             due[loan.borrower] += loan.principal
-            if (
-                loan.principal < -1.0
-                or loan.recovered > loan.exposure + 1.0 + 1e-9 * loan.exposure
-                and loan.status == LoanStatus.DEFAULTED
-            ):
-                clock.fault = Fault.OVERPAID
-                clock.fault_node = k
-                clock.fault_usd = loan.recovered - loan.exposure
     for j in range(len(w.lenders)):
-        lender = w.lenders[j]
-        if abs(owed[j] - lender.book) > 1.0 + 1e-9 * abs(lender.book):
-            clock.fault = Fault.CLAIMS
-            clock.fault_node = j
-            clock.fault_usd = owed[j] - lender.book
-        lender.book = owed[j]
-        if lender.cash < -1.0 or lender.deposits < -1.0:
-            clock.fault = Fault.NEGATIVE
-            clock.fault_node = j
-            clock.fault_usd = min(lender.cash, lender.deposits)
+        book = w.lenders[j].book
+        if not (abs(owed[j] - book) <= _DOLLAR + _PART * abs(book)):
+            stop_run(clock, Fault.CLAIMS, j, owed[j] - book)
+    for o in range(len(w.operators)):
+        debt = w.operators[o].debt
+        if not (abs(due[o] - debt) <= _DOLLAR + _PART * abs(debt)):
+            stop_run(clock, Fault.CLAIMS, len(w.lenders) + o, due[o] - debt)
+
+
+@rule
+def check_means(w, clock):
+    """Check that nobody holds less than nothing (USD, coins) and that no operator uses more power than it has (kW)."""
+    for j in range(len(w.lenders)):
+        least = min(w.lenders[j].cash, w.lenders[j].deposits)
+        if not (least >= -_DOLLAR):
+            stop_run(clock, Fault.NEGATIVE, j, least)
     for o in range(len(w.operators)):
         op = w.operators[o]
-        if abs(due[o] - op.debt) > 1.0 + 1e-9 * abs(op.debt):
-            clock.fault = Fault.CLAIMS
-            clock.fault_node = len(w.lenders) + o
-            clock.fault_usd = due[o] - op.debt
-        # Sums are taken over afresh so that rounding does not accumulate over the years.
-        op.debt = due[o]
-        if op.used_power > op.site_power * (1.0 + 1e-9) + 1.0:
-            clock.fault = Fault.BEYOND_MEANS
-            clock.fault_node = len(w.lenders) + o
-            clock.fault_usd = op.used_power - op.site_power
-        if op.cash < -1.0 or op.btc < -1e-9:
-            clock.fault = Fault.NEGATIVE
-            clock.fault_node = len(w.lenders) + o
-            clock.fault_usd = op.cash
+        if not (op.used_power <= op.site_power * (1.0 + _PART) + 1.0):
+            stop_run(clock, Fault.BEYOND_MEANS, len(w.lenders) + o, op.used_power - op.site_power)
+        if not (op.cash >= -_DOLLAR):
+            stop_run(clock, Fault.NEGATIVE, len(w.lenders) + o, op.cash)
+        if not (op.btc >= -_PART):
+            stop_run(clock, Fault.NEGATIVE, len(w.lenders) + o, op.btc)
+    for b in range(len(w.buyers)):
+        if not (w.buyers[b].budget >= -_DOLLAR):
+            stop_run(clock, Fault.NEGATIVE, len(w.lenders) + len(w.operators) + b, w.buyers[b].budget)
+
+
+@rule
+def sector_cash(w, sector):
+    """Return the cash of a sector (USD): lenders, operators or buyers."""
+    cash = 0.0
+    if sector == LENDERS:
+        for lender in w.lenders:
+            cash += lender.cash
+    elif sector == OPERATORS:
+        for op in w.operators:
+            cash += op.cash
+    elif sector == BUYERS:
+        for buyer in w.buyers:
+            cash += buyer.budget
+    return cash
 
 
 @rule
@@ -84,20 +111,13 @@ def check_flows(w, clock):
     """Check that the ledger explains the change of each sector's cash; write the residual of the panel (USD)."""
     worst = 0.0
     scale = 1.0
-    for sector in range(3):
-        cash = 0.0
-        before = clock.open_cash_lenders
-        if sector == 0:
-            for lender in w.lenders:
-                cash += lender.cash
-        elif sector == 1:
+    for sector in range(BUYERS + 1):
+        cash = sector_cash(w, sector)
+        before = clock.open_cash_buyers
+        if sector == LENDERS:
+            before = clock.open_cash_lenders
+        elif sector == OPERATORS:
             before = clock.open_cash_operators
-            for op in w.operators:
-                cash += op.cash
-        else:
-            before = clock.open_cash_buyers
-            for buyer in w.buyers:
-                cash += buyer.budget
         explained = 0.0
         for item in range(len(w.book)):
             if ITEM_PAYEE[item] == sector:
@@ -109,8 +129,6 @@ def check_flows(w, clock):
         if abs(gap) > abs(worst):
             worst = gap
         scale = max(scale, cash)
-        if abs(gap) > 1.0 + 1e-9 * scale:
-            clock.fault = Fault.FLOWS
-            clock.fault_node = sector
-            clock.fault_usd = gap
+        if not (abs(gap) <= _DOLLAR + _PART * scale):
+            stop_run(clock, Fault.FLOWS, sector, gap)
     w.panel[clock.month].residual = worst
