@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from agents.rule import rule
-from agents.tables.buyers import BuyerKind
+from agents.tables.buyers import UNLIMITED, BuyerKind
 from agents.tables.operators import OperatorStatus
 from agents.valuation import believed_decline, monthly_rent, value_in_use
 
@@ -40,7 +40,7 @@ def buyer_limit(buyer, chip, value, premium, terms):
 def buyer_units(buyer, chip, terms):
     """Return how many units its free power takes: liquid-cooled power for chips that need it (GPU)."""
     if buyer.kind == BuyerKind.DEALER or buyer.kind == BuyerKind.SCRAP:
-        return 1e12
+        return UNLIMITED
     if chip.liquid == 0:
         return max(0.0, buyer.power / chip.power)
     if buyer.liquid >= chip.power:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from agents.lenders.marks import mark_lot
 from agents.rule import rule
+from agents.tables.clock import this_round
 from agents.tables.events import Cause, EventKind, SaleReason, log_event
 from agents.tables.loans import LoanKind, LoanStatus, close_out, pay_loan
 from agents.tables.operators import OperatorStatus, reserve_cash, sell_coins
 from agents.valuation import units_to_cure
+
+#: Coins below this are none.
+_NO_COIN = 1e-9
 
 
 @rule
@@ -28,12 +32,32 @@ def pledge_lots(w, loan_id, loan, node, need):
 
 
 @rule
-def order_sale(w, loan_id, loan, node, event):
-    """Put enough of the pledged hardware on the market to cure the call.
+def margin_gap(loan, collateral, terms):
+    """Return what a lender calls on a secured loan (USD): the claim above the covenant LTV of ``collateral`` (USD).
 
-    Selling x units at P against a mark m cures when (L - P x) = c m (U - x): x = (L - c U m)/(P - c m). When
-    P <= c m a sale cannot cure and everything is offered. P is what the borrower expects: part of the best bid
-    seen, else of the appraisal.
+    Nothing below the smallest call, a share of the claim and at least a dollar; above it the whole gap.
+    """
+    gap = loan.principal - loan.covenant_ltv * collateral
+    return gap if gap > max(1.0, terms.credit_call_minimum * loan.principal) else 0.0
+
+
+@rule
+def cure_by_sale(lender, lot, chip, covenant, gap, price, month):
+    """Return (units, USD): what of a pledged lot must be sold at ``price`` to close ``gap``, and what that closes.
+
+    Selling x units at P against a mark m cures when (L - P x) = c m (U - x): x = (L - c U m)/(P - c m), c the covenant
+    LTV. When P <= c m a sale cannot cure and everything is offered.
+    """
+    gain = price - covenant * mark_lot(lender, lot, chip, month)
+    units = units_to_cure(gap, gain, lot.units)
+    return units, units * max(0.0, gain)
+
+
+@rule
+def order_sale(w, loan_id, loan, node, event):
+    """Put enough of the pledged hardware on the market to cure the call; return the units offered.
+
+    The borrower expects part of the best bid seen this month, else of the appraisal, as price.
     """
     terms = w.terms[0]
     clock = w.clock[0]
@@ -46,9 +70,8 @@ def order_sale(w, loan_id, loan, node, event):
             chip = w.chips[lot.chip]
             seen = chip.best_bid if chip.best_bid > 0.0 else chip.appraisal
             price = terms.market_order_price * min(seen, chip.appraisal)
-            gain = price - loan.covenant_ltv * mark_lot(w.lenders[loan.lender], lot, chip, clock.month)
-            units = units_to_cure(gap, gain, lot.units)
-            gap -= units * max(0.0, gain)
+            units, closed = cure_by_sale(w.lenders[loan.lender], lot, chip, loan.covenant_ltv, gap, price, clock.month)
+            gap -= closed
             lot.offered = units
             lot.reserve = 0.0
             lot.reason = SaleReason.MARGIN_CALL
@@ -90,7 +113,7 @@ def call_margin(w, loan_id, loan, clock):
         gap -= paid
     if gap > 1.0:
         loan.status = LoanStatus.CALLED
-        loan.call_turn = clock.month * 1000 + clock.turn
+        loan.call_turn = this_round(clock)
         if order_sale(w, loan_id, loan, node, event) > 0.0:
             op.selling = 1
 
@@ -99,15 +122,14 @@ def call_margin(w, loan_id, loan, clock):
 def watch_covenants(w, clock):
     """Call margin on secured loans above their covenant LTV; last round's calls end as cured or as a default."""
     terms = w.terms[0]
-    now = clock.month * 1000 + clock.turn
+    now = this_round(clock)
     for k in range(clock.used_loans):
         loan = w.loans[k]
         if loan.kind != LoanKind.EQUIPMENT or (
             loan.status != LoanStatus.PERFORMING and loan.status != LoanStatus.CALLED
         ):
             continue
-        least = max(1.0, terms.credit_call_minimum * loan.principal)
-        breach = loan.principal > loan.covenant_ltv * loan.collateral + least
+        breach = margin_gap(loan, loan.collateral, terms) > 0.0
         if loan.status == LoanStatus.PERFORMING and not breach:
             continue
         op = w.operators[loan.borrower]
@@ -179,6 +201,6 @@ def watch_coins(w, clock):
             continue
         excess = (loan.principal - target * loan.coins * clock.btc) / ((1.0 - target) * clock.btc)
         close_out(loan, op, w.lenders[loan.lender], clock, w.book, min(loan.coins, max(0.0, excess)))
-        if loan.coins < 1e-9 and loan.principal > 1.0 and op.failing == 0:
+        if loan.coins < _NO_COIN and loan.principal > 1.0 and op.failing == 0:
             op.failing = 1 + Cause.BITCOIN_MARGIN
             op.failing_event = event

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from agents.rule import entry
 
+#: Most sweeps; the relative change at which payments stand still; how close to complete counts as complete.
 _SWEEPS = 100_000
+_SETTLED = 1e-15
+_HAIR = 1e-14
 
 
 @entry
@@ -33,11 +36,11 @@ def clear_payments(debtor, creditor, owed, n_edges, assets, external, alpha, bet
         for i in range(n):
             have = assets[i] + inflow[i]
             # A hair of tolerance: a firm whose inflow is complete up to rounding pays in full.
-            paid = total[i] if have >= total[i] * (1.0 - 1e-14) else min(total[i], alpha * assets[i] + beta * inflow[i])
+            paid = total[i] if have >= total[i] * (1.0 - _HAIR) else min(total[i], alpha * assets[i] + beta * inflow[i])
             if from_above:
                 paid = min(paid, payments[i])
             change = max(change, abs(paid - payments[i]) / max(1.0, total[i]))
             payments[i] = paid
-        if change < 1e-15:
+        if change < _SETTLED:
             return sweep + 1
     return _SWEEPS

@@ -13,6 +13,9 @@ from agents.tables.ledger import Flow
 from agents.tables.lenders import LenderKind, LenderStatus, note_loss
 from agents.tables.loans import LoanStatus
 
+#: Payments short by less are complete (USD).
+_ROUNDING = 1e-6
+
 
 @rule
 def find_failures(w, clock, failing):
@@ -157,7 +160,7 @@ def clear_failures(w, clock, failing, n):
     for i in range(n):
         # After the payments among them: what bankruptcy took, and what is left to the owners of the solvent.
         lender = w.lenders[failing[i]]
-        if payments[i] < total[i] - 1e-6:
+        if payments[i] < total[i] - _ROUNDING:
             w.book[Flow.BANKRUPTCY_LENDER] += lender.cash
         else:
             w.book[Flow.LENDER_PAYOUT] += lender.cash

@@ -41,8 +41,8 @@ def pay_lines(w, clock):
             and debtor.status == LenderStatus.ACTIVE
         ):
             sound = (
-                creditor.capital_ratio >= 0.9 * creditor.capital_target
-                and debtor.capital_ratio >= 0.9 * debtor.capital_target
+                creditor.capital_ratio >= terms.funding_line_health * creditor.capital_target
+                and debtor.capital_ratio >= terms.funding_line_health * debtor.capital_target
             )
             line.open = 1 if sound else 0
 
@@ -60,7 +60,7 @@ def draw_lines(w, j, lender, need, haircut):
         creditor = w.lenders[line.creditor]
         if creditor.status != LenderStatus.ACTIVE or creditor.capital_ratio < creditor.capital_minimum:
             continue
-        usd = min(need, base, line.limit - line.drawn, 0.5 * creditor.cash)
+        usd = min(need, base, line.limit - line.drawn, w.terms[0].funding_cash_share * creditor.cash)
         if usd <= 0.0:
             continue
         line.drawn += usd
@@ -82,10 +82,15 @@ def fund_lender(w, clock, j, lender, haircut, due):
     """
     terms = w.terms[0]
     assets = lender.cash + lender.book - lender.allowance + lender.lent_lines + lender.seized_value
-    want = 1.05 * due + terms.funding_liquidity * (lender.deposits * lender.runnable + lender.borrowed)
+    want = terms.funding_delivery_buffer * due + terms.funding_liquidity * (
+        lender.deposits * lender.runnable + lender.borrowed
+    )
     want = min(want, lender.committed + assets)
     need = want - lender.cash
-    calm = lender.capital_ratio > lender.capital_minimum and clock.haircut < terms.funding_haircut + 0.2
+    calm = (
+        lender.capital_ratio > lender.capital_minimum
+        and clock.haircut < terms.funding_haircut + terms.funding_calm_rise
+    )
     if need > 0.0:
         draw_lines(w, j, lender, need, haircut)
         need = want - lender.cash
@@ -96,14 +101,18 @@ def fund_lender(w, clock, j, lender, haircut, due):
             lender.deposits += inflow
             w.book[Flow.DEPOSIT_IN] += inflow
     else:
-        spare = -0.5 * need
+        spare = -terms.funding_return_share * need
         for k in range(w.line_ptr[j], w.line_ptr[j + 1]):
             line = w.lines[k]
             if line.drawn > 0.0 and spare > 1.0:
                 usd = min(spare, line.drawn)
                 repay_line(w, line, usd)
                 spare -= usd
-        back = min(spare, lender.deposits) if lender.capital_ratio < 2.0 * lender.capital_target else 0.0
+        back = (
+            min(spare, lender.deposits)
+            if lender.capital_ratio < terms.funding_return_capital * lender.capital_target
+            else 0.0
+        )
         lender.cash -= back
         lender.deposits -= back
         w.book[Flow.DEPOSIT_OUT] += back
@@ -120,8 +129,11 @@ def set_capital(w, clock, lender, terms, calm):
         lender.cash += raised
         lender.equity += raised
         w.book[Flow.LENDER_EQUITY_IN] += raised
-    elif lender.equity > 1.1 * aim and clock.month >= 12:
-        paid = min(terms.funding_payout * (lender.equity - 1.1 * aim) / 12.0, 0.5 * lender.cash)
+    elif lender.equity > terms.funding_payout_threshold * aim and clock.month >= terms.funding_payout_first_month:
+        paid = min(
+            terms.funding_payout * (lender.equity - terms.funding_payout_threshold * aim) / 12.0,
+            terms.funding_cash_share * lender.cash,
+        )
         lender.cash -= paid
         lender.equity -= paid
         w.book[Flow.LENDER_PAYOUT] += paid

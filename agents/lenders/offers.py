@@ -10,27 +10,35 @@ from agents.valuation import believed_decline, economic_life, monthly_rent, powe
 
 
 @rule
+def covenant_of(terms, opening_ltv):
+    """Return the covenant LTV of a loan: opening LTV plus a margin, capped, but never at the opening LTV itself."""
+    margin = terms.credit_covenant_margin
+    capped = min(terms.credit_covenant_cap, opening_ltv + margin)
+    return max(capped, opening_ltv + min(margin, terms.credit_covenant_least))
+
+
+@rule
 def set_covenant(loan, lender, terms, cost, market):
-    """Book the collateral of a new loan and set its covenant LTV: opening LTV plus a margin, capped.
+    """Book the collateral of a new loan and set its covenant LTV: opening LTV plus a margin, capped, but never at the opening LTV itself.
 
     ``cost`` and ``market`` are the financed cost and the appraisal of what secures it (USD).
     """
     phi = lender.mark_to_market
     loan.collateral = max(1.0, (1.0 - phi) * cost + phi * market)
     loan.opening_ltv = loan.principal / loan.collateral
-    margin = terms.credit_covenant_margin
-    loan.covenant_ltv = max(min(terms.credit_covenant_cap, loan.opening_ltv + margin), loan.opening_ltv + margin / 3.0)
+    loan.covenant_ltv = covenant_of(terms, loan.opening_ltv)
 
 
 @rule
-def sized_loan(lender, cost, rent, expense, rate, term):
+def sized_loan(lender, terms, cost, rent, expense, rate, term):
     """Return the loan (USD a unit) that a lender grants against one chip: least of LTV and DSCR sizing.
 
-    ``term`` is the amortisation in months. The lender projects the rent (USD/month) to fall by 1/life a month: mean net rent over two years, over
+    ``term`` is the amortisation in months. The lender projects the rent (USD/month) to fall by 1/life a month: mean net rent over ``credit.projection`` months, over
     DSCR_min (rate/12 + 1/term). A long underwriting life raises both terms of the fraction in the loan's favour.
     """
     q = 1.0 - 1.0 / lender.life
-    mean = rent * q * (1.0 - power_of(q, 24)) / (24.0 * (1.0 - q)) - expense
+    months = terms.credit_projection
+    mean = rent * q * (1.0 - power_of(q, months)) / (float(months) * (1.0 - q)) - expense
     service = lender.min_dscr * (rate / 12.0 + 1.0 / term)
     return max(0.0, min(lender.advance_rate * cost, mean / service))
 
@@ -112,7 +120,8 @@ def rolled_part(loan, op, lender, terms, clock):
     if loan.kind == LoanKind.EQUIPMENT:
         if lender.status != LenderStatus.ACTIVE or lender.kind == LenderKind.OUTSIDE:
             return 0.0
-        cover = min(1.0, max(0.0, (op.dscr - 0.5) / (terms.credit_rollover_dscr - 0.5)))
+        floor = terms.credit_rollover_floor
+        cover = min(1.0, max(0.0, (op.dscr - floor) / (terms.credit_rollover_dscr - floor)))
         capital = (
             min(1.0, max(0.0, lender.capital_ratio / lender.capital_minimum)) if lender.capital_minimum > 0.0 else 1.0
         )

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from agents.lenders.marks import loan_allowance
 from agents.rule import rule
+from agents.tables.clock import this_round
 from agents.tables.events import Cause, EventKind, log_event
 from agents.tables.ledger import Flow
 from agents.tables.lenders import LenderKind, LenderStatus
 from agents.tables.lines import repay_line
 from agents.tables.loans import LoanKind, LoanStatus
+
+#: Where ``run_speed`` is meant: at half the target capital ratio; how close the trigger may come to it.
+_HALF = 0.5
+_NARROW = 0.05
+#: A call or a run below this part of what is owed is paid, but no event and no news.
+_NOTED = 0.01
 
 
 @rule
@@ -24,7 +31,7 @@ def wants_out(lender, terms, share_failed):
     trigger = terms.funding_run_trigger
     if health >= trigger:
         return min(1.0, terms.funding_run_contagion * share_failed * lender.run_speed)
-    depth = (trigger - health) / max(0.05, trigger - 0.5)
+    depth = (trigger - health) / max(_NARROW, trigger - _HALF)
     return min(1.0, lender.run_speed * (depth + terms.funding_run_contagion * share_failed))
 
 
@@ -38,7 +45,7 @@ def set_haircut(w, clock):
     """Set the haircut of warehouse lines: calm + a x price volatility + b x unsold share of forced stock; capped.
 
     Volatility is weighted by the value of the stock; the unsold share is unsold over forced sales plus unsold
-    plus two per cent of the stock, so that a handful of units cannot move it.
+    plus ``funding.unsold_floor`` of the stock, so that a handful of units cannot move it.
     """
     terms = w.terms[0]
     value = 0.0
@@ -56,7 +63,7 @@ def set_haircut(w, clock):
         forced += chip.forced_units * chip.appraisal
     clock.haircut = terms.funding_haircut
     if value > 0.0 and terms.policy_frozen == 0:
-        share = unsold / (unsold + forced + 0.02 * value)
+        share = unsold / (unsold + forced + terms.funding_unsold_floor * value)
         rise = terms.funding_haircut_volatility * vol / value + terms.funding_haircut_unsold * share
         clock.haircut = min(
             terms.funding_haircut_cap, terms.funding_haircut + (1.0 - terms.policy_haircut_relief) * rise
@@ -94,7 +101,7 @@ def call_lines(w, clock):
             debtor.call_due += line.called
     for j in range(len(w.lenders)):
         lender = w.lenders[j]
-        if lender.call_due > 0.01 * lender.borrowed and lender.call_due > 1.0:
+        if lender.call_due > _NOTED * lender.borrowed and lender.call_due > 1.0:
             parent = clock.last_failure if clock.last_failure >= 0 else clock.last_shock
             new = lender.call_event < 0 or w.events[lender.call_event].month < clock.month
             if new:
@@ -131,7 +138,7 @@ def run_deposits(w, clock):
         leaving = lender.run_share * lender.runnable * opening - lender.left_month
         if leaving <= 1.0:
             continue
-        if leaving > 0.01 * opening:
+        if leaving > _NOTED * opening:
             parent = clock.last_failure if clock.last_failure >= 0 else clock.last_shock
             if lender.loss_event >= 0:
                 parent = lender.loss_event
@@ -174,7 +181,7 @@ def list_claims(w, clock):
 
     In the rest of the round rows leave a lender (for the outside investors, who never sell) but none joins it.
     """
-    now = 1 + clock.month * 1000 + clock.turn
+    now = 1 + this_round(clock)
     if clock.listed != now:
         clock.listed = now
         group_rows(w.loans.lender, clock.used_loans, len(w.lenders), w.ranking[_LOANS_OF], w.ranking[_LOAN])

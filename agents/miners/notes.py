@@ -28,11 +28,11 @@ def pledge_coins(w, clock, o, op, need):
         lender = w.lenders[j]
         if lender.kind != LenderKind.CRYPTO_LENDER or lender.status != LenderStatus.ACTIVE:
             continue
-        usd = min(usd, lending_room(lender, terms), 0.5 * lender.cash)
-        if usd < 1e5:
+        usd = min(usd, lending_room(lender, terms), terms.funding_cash_share * lender.cash)
+        if usd < terms.notes_margin_minimum:
             return 0.0
         rate = terms.credit_base_rate + terms.notes_margin_spread
-        k = open_loan(w.loans, clock, LoanKind.MARGIN, j, o, usd, rate, 0.0, clock.month + 12)
+        k = open_loan(w.loans, clock, LoanKind.MARGIN, j, o, usd, rate, 0.0, clock.month + terms.notes_margin_term)
         if k < 0:
             return 0.0
         coins = usd / (terms.notes_margin_ltv * clock.btc)
@@ -62,7 +62,7 @@ def issue_notes(w, clock):
             continue
         worth = op.btc * clock.btc + op.eth * clock.eth + op.rig_value
         usd = min(terms.notes_size * worth, terms.notes_issue_limit * mark_own(op, clock) - op.debt)
-        if usd < 1e6:
+        if usd < terms.notes_issue_minimum:
             continue
         k = open_loan(
             w.loans,

@@ -6,6 +6,9 @@ from agents.rule import rule
 from agents.tables.ledger import Flow
 from agents.tables.operators import sell_coins
 
+#: Hashprice is quoted by the day.
+HOURS_A_DAY = 24.0
+
 
 @rule
 def mine(op, clock, terms, book):
@@ -14,7 +17,7 @@ def mine(op, clock, terms, book):
     A PH/s at e J/TH draws e kW. When revenue does not cover the avoidable part of the power cost the rigs stand
     still and the fixed part of the power contract and the general costs remain.
     """
-    revenue = op.hashrate * clock.hashprice * terms.rental_hours / 24.0
+    revenue = op.hashrate * clock.hashprice * terms.rental_hours / HOURS_A_DAY
     power = op.hashrate * op.efficiency * terms.rental_hours * op.power_price
     cost = power + op.hashrate * terms.miners_overheads
     if revenue < (1.0 - terms.miners_fixed_share) * power:

@@ -7,9 +7,12 @@ from agents.rule import rule
 from agents.tables.events import Cause, SaleReason
 from agents.tables.lenders import LenderStatus
 from agents.tables.loans import LoanKind, LoanStatus, close_loan, pay_loan
-from agents.tables.operators import OperatorStatus, cover_ratio, sell_coins
+from agents.tables.operators import OperatorStatus, Refusal, cover_ratio, sell_coins
 
+#: Less than this is paid (USD).
 _CENT = 0.01
+#: A margin call that took this part of what is missing is told as the cause of a default.
+_DRAINED = 0.25
 
 
 @rule
@@ -42,7 +45,7 @@ def accrue(w, clock):
                     if loan.kind == LoanKind.EQUIPMENT
                     else terms.notes_term
                     if loan.kind == LoanKind.CONVERTIBLE
-                    else 12
+                    else terms.notes_margin_term
                 )
         loan.unpaid = scheduled + loan.balloon
         op.due += scheduled
@@ -63,11 +66,11 @@ def pay_shares(w, clock):
             pay_loan(loan, op.pay_share * loan.unpaid, op, lender, w.book)
         if (
             loan.unpaid > _CENT
-            and op.refused < 2
+            and op.refused != Refusal.FAILED
             and rolled_part(loan, op, lender, terms, clock) < loan.principal - _CENT
         ):
             op.refusing = loan.lender
-            op.refused = 2 if lender.status == LenderStatus.FAILED else 1
+            op.refused = Refusal.FAILED if lender.status == LenderStatus.FAILED else Refusal.ONE
 
 
 @rule
@@ -104,7 +107,7 @@ def pay_debts(w, clock):
         if due > op.cash:
             sell_coins(op, clock, w.book, due - op.cash)
         op.pay_share = min(1.0, op.cash / due) if due > 0.0 else 0.0
-        op.refused = 0
+        op.refused = Refusal.NOBODY
         op.arrears = due * (1.0 - op.pay_share)
         if op.arrears < 1.0:
             op.arrears = 0.0
@@ -122,7 +125,7 @@ def watch_coverage(w, clock):
         thin = op.thin_months >= terms.credit_dscr_months and op.debt > 1.0
         if thin and op.cash + op.btc * clock.btc < terms.credit_dscr_cash * op.due:
             op.failing = 1 + Cause.DSCR
-            op.failing_event = op.drain_event if op.drained > 0.25 * op.due else -1
+            op.failing_event = op.drain_event if op.drained > _DRAINED * op.due else -1
 
 
 @rule
@@ -158,7 +161,7 @@ def work_out_arrears(w, clock):
         op.pay_share = 0.0
         if op.arrears > 0.0 and op.status != OperatorStatus.DEFAULTED and op.failing == 0:
             op.pay_share = min(1.0, op.cash / op.arrears)
-            op.refused = 0
+            op.refused = Refusal.NOBODY
             open_cases += 1
     if open_cases == 0:
         return
@@ -177,14 +180,14 @@ def work_out_arrears(w, clock):
         op.arrears_turns = op.arrears_turns + 1 if found == 1 else terms.credit_arrears_turns + 1
         if op.arrears_turns <= terms.credit_arrears_turns:
             clock.waiting += 1
-        elif op.refused == 0:
+        elif op.refused == Refusal.NOBODY:
             # Everybody extends: what is unpaid stays in the principal.
             op.arrears = 0.0
         else:
             lender = w.lenders[op.refusing]
             cause = Cause.MATURITY if op.balloon > op.due else Cause.CASH_FLOW
-            op.failing_event = op.drain_event if op.drained > 0.25 * op.arrears else -1
-            if op.refused == 2 or (op.balloon > op.due and lender.status != LenderStatus.ACTIVE):
+            op.failing_event = op.drain_event if op.drained > _DRAINED * op.arrears else -1
+            if op.refused == Refusal.FAILED or (op.balloon > op.due and lender.status != LenderStatus.ACTIVE):
                 cause = Cause.LENDER_FAILURE
                 op.failing_event = lender.last_event
             op.failing = 1 + cause

@@ -13,6 +13,9 @@ from agents.tables.loans import LoanKind, open_loan
 from agents.tables.lots import open_lot
 from agents.tables.operators import OperatorStatus, occupy, sell_coins
 
+#: A cancellation below this part of the order is no event.
+_NOTED = 0.01
+
 
 @rule
 def loan_maturity(terms, term):
@@ -32,7 +35,7 @@ def affordable_units(order, own, op, w, clock):
         lost = (order.units - units) * order.cost
         clock.cancelled += lost
         occupy(op, w.chips[order.chip], units - order.units)
-        if lost > 0.01 * order.units * order.cost:
+        if lost > _NOTED * order.units * order.cost:
             log_event(
                 w.events, clock, EventKind.ORDER_CANCELLED, Cause.NONE, len(w.lenders) + order.operator, order.lender,
                 order.chip, order.units - units, lost, -1,

@@ -48,10 +48,10 @@ def choose_lender(w, clock, o, op, chip, cost, owed):
 
     Room is what capital, growth and the single-name limit leave.
 
-    Offers are ranked by principal over cost less twice the spread.
+    Offers are ranked by principal over cost less ``credit.rate_weight`` times the spread over the base rate.
     """
     terms = w.terms[0]
-    best = -1e9
+    best = -math.inf
     choice = -1
     advance = 0.0
     rate = 0.0
@@ -62,9 +62,12 @@ def choose_lender(w, clock, o, op, chip, cost, owed):
         room = min(lending_room(lender, terms), lender.name_limit * lender.equity / lender.capital_target - owed[k])
         if room < cost:
             continue
-        offer_rate = terms.credit_base_rate + lender.spread + 0.1 * max(0.0, 1.0 - lender.advance_rate / lender.max_ltv)
-        offer = sized_loan(lender, cost, rent, op.hosting * chip.power, offer_rate, loan_term(w, clock, lender, chip))
-        score = offer / cost - 2.0 * (offer_rate - terms.credit_base_rate)
+        cut = max(0.0, 1.0 - lender.advance_rate / lender.max_ltv)
+        offer_rate = terms.credit_base_rate + lender.spread + terms.credit_rationing_spread * cut
+        offer = sized_loan(
+            lender, terms, cost, rent, op.hosting * chip.power, offer_rate, loan_term(w, clock, lender, chip)
+        )
+        score = offer / cost - terms.credit_rate_weight * (offer_rate - terms.credit_base_rate)
         if score > best:
             best = score
             choice = w.bank[k]
@@ -94,11 +97,11 @@ def count_names(w, clock, owed):
 
 
 @rule
-def good_times(clock, op):
+def good_times(clock, op, terms):
     """Return 1 in calm and rising times, less when rents fall, 0 in stress: what equity markets go by."""
     if clock.stress_demand == 1 or (op.kind == OperatorKind.MINER and clock.stress_coin == 1):
         return 0.0
-    return min(1.5, max(0.0, 1.0 - 20.0 * clock.trend))
+    return min(terms.credit_equity_boom, max(0.0, 1.0 - terms.credit_equity_trend * clock.trend))
 
 
 @rule
@@ -106,7 +109,7 @@ def raise_equity(w, clock, op, need):
     """Raise up to ``need`` USD of equity outside: pro-cyclical, limited by the operator's own equity; return it."""
     terms = w.terms[0]
     worth = max(0.0, mark_own(op, clock) - op.debt) * terms.credit_order_interval
-    raised = min(need, terms.credit_equity_speed * worth * good_times(clock, op))
+    raised = min(need, terms.credit_equity_speed * worth * good_times(clock, op, terms))
     if raised <= 0.0:
         return 0.0
     op.cash += raised
@@ -125,7 +128,10 @@ def place_order(w, clock, o, op):
         return
     chip = w.chips[g]
     cost = chip.list_price * (1.0 + terms.credit_soft_cost)
-    room = min(free_units(op, chip), terms.credit_growth_limit * max(op.used_power, 0.05 * op.site_power) / chip.power)
+    room = min(
+        free_units(op, chip),
+        terms.credit_growth_limit * max(op.used_power, terms.credit_growth_base * op.site_power) / chip.power,
+    )
     lender_id, advance, rate, lendable = choose_lender(w, clock, o, op, chip, cost, w.scratch[0])
     if advance > 0.0:
         room = min(room, lendable / advance)
@@ -137,7 +143,7 @@ def place_order(w, clock, o, op):
             have += pledge_coins(w, clock, o, op, room * own - have)
     units = min(room, have / own) if own > 1.0 else room
     deposit = units * terms.credit_deposit * cost
-    if units * cost < 1e5 or deposit > op.cash:
+    if units * cost < terms.credit_order_minimum or deposit > op.cash:
         return
     k = clock.free_order
     if k < 0:
@@ -194,7 +200,7 @@ def pay_out_excess(w, clock):
         excess = (
             op.cash
             - op.committed
-            - 2.0 * reserve_cash(op, terms.credit_cash_reserve)
+            - terms.credit_payout_reserve * reserve_cash(op, terms.credit_cash_reserve)
             - terms.credit_growth_cash * op.site_power
         )
         if excess > 0.0:

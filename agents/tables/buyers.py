@@ -19,6 +19,8 @@ class BuyerKind(IntEnum):
 
 
 BUYER_KINDS = labels(BuyerKind)
+#: Units that are no limit: who runs no chips needs no power.
+UNLIMITED = 1e12
 
 
 BUYER = Table(
@@ -45,6 +47,5 @@ BUYER = Table(
         f("inventory", "USD", "dealers: stock at the appraisal"),
         f("bought", "GPU", "units bought since the start"),
         f("spent", "USD", "spent on used GPUs since the start"),
-        f("earned", "USD", "net rent of the month"),
     ),
 )

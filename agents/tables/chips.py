@@ -13,6 +13,7 @@ CHIP = Table(
         f("list_price", "USD/GPU", "price of a new unit, all-in hardware, before network and fit-out"),
         f("performance", "H100", "rental performance relative to one H100"),
         f("power", "kW/GPU", "power at the wall"),
+        i("reference", "flag", "1 for the generation that summaries and figures follow"),
         i("liquid", "flag", "1 if it needs liquid cooling"),
         f("scrap", "USD/GPU", "scrap value"),
         f("price", "USD/GPU", "last traded price, stale when nothing trades"),

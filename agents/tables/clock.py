@@ -89,6 +89,16 @@ class Fault(IntEnum):
     ORDER = 13
 
 
+#: Rounds are counted as month x ROUNDS + round; no cascade takes as many (run.max_turns).
+ROUNDS = 1000
+
+
+@rule
+def this_round(clock):
+    """Return the number of the round since the start: later rounds have higher numbers."""
+    return clock.month * ROUNDS + clock.turn
+
+
 @rule
 def stop_run(clock, fault, node, usd):
     """Stop the run with a fault, the agent or row concerned and the size of the violation; the first fault stands."""

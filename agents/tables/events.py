@@ -76,7 +76,6 @@ EVENT = Table(
         f("units", "GPU", "units concerned"),
         f("usd", "USD", "amount concerned: debt at default, sum called, proceeds, loss"),
         i("parent", "event", "the event that triggered it, -1 a root", -1),
-        i("parent2", "event", "a second contributing event, -1 none", -1),
     ),
 )
 
@@ -117,6 +116,5 @@ def log_event(events, clock, kind, cause, node, other, chip, units, usd, parent)
     e.units = units
     e.usd = usd
     e.parent = parent
-    e.parent2 = -1
     clock.events = k + 1
     return k

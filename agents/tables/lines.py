@@ -17,7 +17,6 @@ LINE = Table(
         f("haircut", "ratio", "haircut on the debtor's collateral"),
         f("called", "USD", "called and not yet paid"),
         i("open", "flag", "1 while it can be drawn and rolled", 1),
-        i("last_event", "event", "last call, -1 none", -1),
     ),
 )
 

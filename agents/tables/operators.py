@@ -24,6 +24,17 @@ class OperatorStatus(IntEnum):
     DEFAULTED = 2
 
 
+class Refusal(IntEnum):
+    """Whether a creditor refuses to extend what is unpaid."""
+
+    NOBODY = 0
+    ONE = 1
+    FAILED = 2
+
+
+#: DSCR of an operator without debt service, and the most that it is said to be.
+NO_DEBT = 99.0
+
 OPERATOR = Table(
     "operators",
     "Who rents GPUs out. Miners also own coins and mining rigs.",
@@ -60,7 +71,7 @@ OPERATOR = Table(
         i("thin_months", "month", "months in a row with a DSCR below one"),
         f("balloon", "USD", "part of the debt service of the month that is a balloon or bullet"),
         f("pay_share", "share", "part of what is due that it pays now"),
-        i("refused", "code", "0 lenders would extend, 1 one refuses, 2 one has failed or lost its funding"),
+        code("refused", "whether its lenders would extend what is unpaid", Refusal),
         i("refusing", "lender", "the lender that refuses", -1),
         f("arrears", "USD", "payments due and not made"),
         i("arrears_turns", "round", "rounds since the arrears arose"),
@@ -112,7 +123,7 @@ def cover_ratio(op):
     """Update the DSCR of the trailing quarter: cash flow available over debt service, balloons left out."""
     due = op.due + op.due_1 + op.due_2
     income = op.income + op.income_1 + op.income_2
-    op.dscr = min(99.0, max(-99.0, income / due)) if due > 1.0 else 99.0
+    op.dscr = min(NO_DEBT, max(-NO_DEBT, income / due)) if due > 1.0 else NO_DEBT
     op.thin_months = op.thin_months + 1 if op.dscr < 1.0 else 0
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from simulation.browser import choices
 from simulation.browser.graph import Graph
 from simulation.browser.session import Session
+from simulation.record.summary import reference_row
 from simulation.runs import InvariantError
 from simulation.scenario.config import load_scenario, scenario_to_yaml, set_path
 from simulation.scenario.document import base_config
@@ -146,7 +147,7 @@ class Desk:
         self.run_id += 1
         self.playing, self.auction, self.picked = False, -1, -1
         if self.chip not in session.chips:
-            self.chip = "H100" if "H100" in session.chips else session.chips[0]
+            self.chip = session.chips[reference_row(session.world)]
         if not same and scenario.lesson.text:
             self.pace = "step" if scenario.lesson.step == "round" else scenario.lesson.step
             self.tab = scenario.lesson.view if scenario.lesson.view in _TABS else self.tab

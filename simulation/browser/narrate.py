@@ -11,6 +11,7 @@ from agents.tables.operators import OperatorStatus
 from simulation.browser.words import count, listed, many, share, signed, usd
 from simulation.markets.tape import TapeRow
 from simulation.month import CASCADE, CREDIT, FUND, OPEN, RECORD, RENT, SERVICE, VALUE
+from simulation.record.summary import reference_row
 from simulation.world.world import World
 
 Names = dict[int, str]
@@ -350,7 +351,7 @@ def _rent(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[
 
 
 def _value(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
-    g = chips.index("H100") if "H100" in chips else 0
+    g = reference_row(world)
     chip = world.chips[g]
     return [
         (

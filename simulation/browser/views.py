@@ -11,6 +11,7 @@ from simulation.browser.graph import Graph
 from simulation.browser.page import Network
 from simulation.browser.style import palette
 from simulation.model import ComputeCreditModel
+from simulation.record.summary import reference_row
 from simulation.world.world import node_name
 
 
@@ -32,7 +33,7 @@ def MarketView(model: ComputeCreditModel):
     """Draw price, value in use and list price of H100s, and booked against executable loan-to-value."""
     update_counter.get()
     world, names = model.world, [chip.name for chip in model.config.chips]
-    chip = "H100" if "H100" in names else names[0]
+    chip = names[reference_row(model.world)]
     common = {"start": model.config.run.start, "bands": series.stress_bands(world)}
     solara.Style(palette(dark=False))
     Lines(

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agents.lenders.calls import cure_by_sale, margin_gap
 from agents.lenders.clearing import clear_payments
 from agents.lenders.marks import mark_lot
 from agents.rule import entry
 from agents.tables.loans import LoanKind, LoanStatus
 from agents.tables.operators import reserve_cash
-from agents.valuation import units_to_cure
 from simulation.markets.impact import price_left
 from simulation.world.world import World
 
@@ -163,7 +163,7 @@ def sales_at(w, prices, sold, relief):
                 worth += lot.units * prices[lot.chip]
             j = lot.following
         uncovered += max(0.0, loan.principal - worth)
-        gap = loan.principal - loan.covenant_ltv * collateral - terms.credit_call_minimum * loan.principal
+        gap = margin_gap(loan, collateral, terms)
         if gap > 0.0:
             paid = min(gap, relief[loan.borrower])
             relief[loan.borrower] -= paid
@@ -172,9 +172,10 @@ def sales_at(w, prices, sold, relief):
         while j >= 0:
             lot = w.lots[j]
             if lot.loan == k and gap > 0.0:
-                gain = prices[lot.chip] - loan.covenant_ltv * mark_lot(lender, lot, w.chips[lot.chip], clock.month)
-                units = units_to_cure(gap, gain, lot.units)
-                gap -= units * max(0.0, gain)
+                units, closed = cure_by_sale(
+                    lender, lot, w.chips[lot.chip], loan.covenant_ltv, gap, prices[lot.chip], clock.month
+                )
+                gap -= closed
                 sold[lot.chip] += units
             j = lot.following
     return uncovered

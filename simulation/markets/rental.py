@@ -15,12 +15,15 @@ from agents.tables.ledger import Flow
 from agents.tables.operators import OperatorKind, OperatorStatus, occupy, sell_coins
 from simulation.markets.auction import rank_down
 
+#: Supply that is not nothing, to divide by (performance units).
+_SOME = 1e-9
+
 
 @rule
 def threshold_rent(chip, utilisation, hosting, terms):
     """Return the spot rent (USD per performance unit and hour) below which a chip idles."""
     hours = terms.rental_hours * chip.performance * utilisation * (1.0 - terms.rental_overhead)
-    return hosting * chip.power / hours if hours > 0.0 else 1e9
+    return hosting * chip.power / hours if hours > 0.0 else math.inf
 
 
 @rule
@@ -78,7 +81,7 @@ def clear_rent(clock, threshold, size, n, supply, elasticity, dear, spare):
     if n_dear > 0:
         # From the dearest to the cheapest; then back up the merit order while a lot still covers its cost.
         rank_down(threshold, dear, n_dear, spare)
-        supply = max(supply, 1e-9)
+        supply = max(supply, _SOME)
         rent = rent_at(clock, supply, elasticity)
         for j in range(n_dear - 1, -1, -1):
             k = dear[j]

@@ -41,12 +41,13 @@ def remember_prices(w, clock):
             price = chip.traded_usd / chip.traded_units
             change = math.log(price / chip.price_before)
             chip.fall = terms.market_fall_memory * chip.fall + max(0.0, -change - terms.market_fall_tolerance)
-            chip.volatility = 0.75 * chip.volatility + 0.25 * abs(change)
+            memory = terms.market_volatility_memory
+            chip.volatility = memory * chip.volatility + (1.0 - memory) * abs(change)
             chip.price_before = price
             chip.stale_months = 0
         else:
             chip.fall *= terms.market_fall_memory
-            chip.volatility *= 0.9
+            chip.volatility *= terms.market_volatility_decay
             chip.stale_months += 1
             if chip.stock > 0.0:
                 chip.appraisal = max(chip.scrap, chip.appraisal * (1.0 - terms.marks_stale_drift))

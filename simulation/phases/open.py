@@ -8,6 +8,11 @@ from agents.rule import rule
 from agents.tables.lots import close_lot
 from agents.tables.operators import OperatorStatus
 
+#: Most that a high hashprice speeds up the network: rigs take time to build.
+_FASTEST = 1.5
+#: What is remembered of cash that margin calls took, a month later: only texts and causes read it.
+_FADES = 0.5
+
 
 @rule
 def start_month(w, clock):
@@ -33,6 +38,7 @@ def start_month(w, clock):
         chip.traded_usd = 0.0
         chip.forced_units = 0.0
         chip.last_event = -1
+        chip.best_bid = 0.0
 
 
 @rule
@@ -45,7 +51,7 @@ def move_drivers(w, clock):
     clock.stress_coin = path.stress_coin
     clock.stress_demand = path.stress_demand
     # The network grows while mining pays and shrinks when it does not (difficulty follows).
-    pays = min(1.5, max(-1.0, clock.hashprice / terms.miners_breakeven - 1.0))
+    pays = min(_FASTEST, max(-1.0, clock.hashprice / terms.miners_breakeven - 1.0))
     clock.hashprice *= math.exp(path.btc_return - terms.miners_network_growth * pays)
     if clock.month == terms.miners_halving_month:
         clock.hashprice *= terms.miners_halving_factor
@@ -76,7 +82,7 @@ def open_books(w, clock):
         lender.loss_event_usd = 0.0
     for op in w.operators:
         clock.open_cash_operators += op.cash
-        op.drained *= 0.5
+        op.drained *= _FADES
         op.arrears_turns = 0
         if op.status != OperatorStatus.DEFAULTED:
             clock.debt_open += op.debt

@@ -12,10 +12,10 @@ from agents.valuation import believed_decline, economic_life, monthly_rent
 from simulation.markets.auction import rank_down
 from simulation.record.depth import _LARGEST, _LIFE, _PLEDGED, _UNITS
 
-N_LENDER_KINDS = 6
-
-
-N_BUYER_KINDS = 6
+N_LENDER_KINDS = len(LenderKind)
+N_BUYER_KINDS = len(BuyerKind)
+#: Room below its covenant LTV that makes the headroom of a loan thin.
+_THIN = 0.05
 
 
 @rule
@@ -67,7 +67,7 @@ def record_loans(w, clock, row):
                 continue
             performing += loan.principal
             row.booked_value += loan.collateral
-            if loan.principal > (loan.covenant_ltv - 0.05) * loan.collateral:
+            if loan.principal > (loan.covenant_ltv - _THIN) * loan.collateral:
                 row.headroom_thin += loan.principal
             if op.dscr < 1.0:
                 row.dscr_below_one += loan.principal

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from agents.buyers.bids import bid_limit, buyer_money, buyer_units, risk_premium
-from agents.rule import rule
+from agents.buyers.bids import bid_limit, risk_premium
+from agents.rule import borrow, entry, rule
 from agents.tables.loans import LoanKind, LoanStatus
-from agents.tables.operators import can_bid, free_units, spare_cash
+from simulation.markets.order_book import bidder_money, bidder_units, is_sound
 
 _BINS = 256
+#: Money that counts (USD).
+_SPENDABLE = 1.0
+#: Depth is what is wanted at this part of the best bid, or of the appraisal so many months before.
+_NEAR = 0.9
+_BEFORE = 6
 
 
 # Rows of the scratch array; _BOOK serves more than one purpose in turn.
@@ -18,11 +23,10 @@ _MONEY, _BOOK, _LEFT, _WANTED, _LIFE, _UNITS, _PLEDGED, _LARGEST = range(8)
 def write_bids(w, clock, premium):
     """Write every bidder's present limit for every generation (USD/GPU, 0 none) to ``w.bid``."""
     terms = w.terms[0]
-    n_o = len(w.operators)
     for g in range(len(w.chips)):
         premium[g] = risk_premium(w.chips[g], terms)
     for b in range(len(w.bid)):
-        bids = b < len(w.bid) - 1 and (b >= n_o or can_bid(w.operators[b], terms))
+        bids = b < len(w.bid) - 1 and is_sound(w, terms, b)
         for g in range(len(w.chips)):
             limit = 0.0
             if bids and w.chips[g].stock > 0.0:
@@ -34,24 +38,28 @@ def write_bids(w, clock, premium):
 def read_money(w, money):
     """Write what each bidder could spend now (USD)."""
     terms = w.terms[0]
-    n_o = len(w.operators)
     for b in range(len(w.bid)):
-        if b < n_o:
-            op = w.operators[b]
-            money[b] = terms.market_peer_cash * spare_cash(op, terms) if can_bid(op, terms) else 0.0
-        else:
-            money[b] = buyer_money(w.buyers[b - n_o])
+        money[b] = bidder_money(w, terms, b) if is_sound(w, terms, b) else 0.0
 
 
 @rule
 def wanted_units(w, b, g, money, limit):
     """Return the units bidder ``b`` wants at its limit: power and money permitting (GPU)."""
-    n_o = len(w.operators)
-    if b < n_o:
-        cap = free_units(w.operators[b], w.chips[g])
-    else:
-        cap = buyer_units(w.buyers[b - n_o], w.chips[g], w.terms[0])
-    return min(cap, money / limit)
+    return min(bidder_units(w, w.terms[0], b, g), money / limit)
+
+
+@entry
+def write_book(w, g, limit, units):
+    """Write the present book of generation ``g``: the limit (USD/GPU, 0 no bid) and the units wanted, by bidder.
+
+    ``limit`` and ``units`` have one entry a bidder. Reads the limits that the record of the month has written.
+    """
+    w = borrow(w)
+    terms = w.terms[0]
+    for b in range(len(w.bid)):
+        money = bidder_money(w, terms, b) if is_sound(w, terms, b) else 0.0
+        limit[b] = w.bid[b, g] if money > _SPENDABLE else 0.0
+        units[b] = wanted_units(w, b, g, money, limit[b]) if limit[b] > 0.0 else 0.0
 
 
 @rule
@@ -74,7 +82,7 @@ def walk_book(w, g, units, money, bins, wanted, place):
         bins[c] = 0.0
     for b in range(n):
         limit = w.bid[b, g]
-        if limit > 0.0 and money[b] > 1.0:
+        if limit > 0.0 and money[b] > _SPENDABLE:
             wanted[b] = wanted_units(w, b, g, money[b], limit)
             place[b] = int((_BINS - 1) * (1.0 - limit / best))
             bins[place[b]] += wanted[b]
@@ -86,7 +94,7 @@ def walk_book(w, g, units, money, bins, wanted, place):
     usd = 0.0
     for b in range(n):
         limit = w.bid[b, g]
-        if limit > 0.0 and money[b] > 1.0:
+        if limit > 0.0 and money[b] > _SPENDABLE:
             spent = bins[place[b]] * wanted[b] * limit
             usd += spent
             money[b] -= spent
@@ -110,7 +118,7 @@ def measure_depth(w, out, g, money, before):
     """Write the best bid for a generation and what is wanted near it: in units, in USD, and near a price ``before`` (USD)."""
     best = 0.0
     for b in range(len(w.bid)):
-        if money[b] > 1.0:
+        if money[b] > _SPENDABLE:
             best = max(best, w.bid[b, g])
     out.best_bid = best
     out.depth_units = 0.0
@@ -118,13 +126,13 @@ def measure_depth(w, out, g, money, before):
     out.depth_before = 0.0
     for b in range(len(w.bid)):
         limit = w.bid[b, g]
-        if limit <= 0.0 or money[b] <= 1.0:
+        if limit <= 0.0 or money[b] <= _SPENDABLE:
             continue
-        if limit >= 0.9 * best:
+        if limit >= _NEAR * best:
             wanted = wanted_units(w, b, g, money[b], limit)
             out.depth_units += wanted
             out.depth_usd += wanted * limit
-        if limit >= 0.9 * before:
+        if limit >= _NEAR * before:
             out.depth_before += wanted_units(w, b, g, money[b], limit)
 
 
@@ -159,7 +167,9 @@ def record_depth(w, clock, row, money):
     for g in range(len(w.chips)):
         chip = w.chips[g]
         out = w.chip_panel[months_g + g]
-        before = w.chip_panel[months_g + g - 6 * len(w.chips)].appraisal if clock.month >= 6 else chip.appraisal
+        before = (
+            w.chip_panel[months_g + g - _BEFORE * len(w.chips)].appraisal if clock.month >= _BEFORE else chip.appraisal
+        )
         measure_depth(w, out, g, money, before)
         record_chip(out, chip, g, clock, w.terms[0])
         total += out.depth_usd

@@ -87,12 +87,17 @@ def open_claims(world: World) -> tuple[float, float]:
     return float(claims.sum()), float(short.sum())
 
 
+def reference_row(world: World) -> int:
+    """Return the row of the generation that summaries follow."""
+    return int(world.chips.view(np.ndarray)["reference"].argmax())
+
+
 def _correlation(world: World, months: int) -> float:
-    """Return the correlation of log changes of bitcoin and of the second generation's appraisal (nan if undefined)."""
+    """Return the correlation of log changes of bitcoin and of the reference generation's appraisal (nan if undefined)."""
     n_g = len(world.chips)
     if months < 4:
         return float("nan")
-    price = world.chip_panel.view(np.ndarray)["appraisal"][min(1, n_g - 1) : months * n_g : n_g]
+    price = world.chip_panel.view(np.ndarray)["appraisal"][reference_row(world) : months * n_g : n_g]
     logs = np.log([world.panel.view(np.ndarray)["btc"][:months], price])
     changes = logs[:, 1:] - logs[:, :-1]
     # As np.corrcoef has it, which takes three times as long for two short rows.
@@ -169,7 +174,7 @@ def summarise(world: World) -> dict[str, Any]:
         "compute_peak": compute_peak,
         "lead": compute_peak - lead_credit,
         "rent_end": float(rows["rent"][-1]),
-        "price_end": float(chips["appraisal"][min(1, len(chips) - 1)]),
+        "price_end": float(chips["appraisal"][reference_row(world)]),
         "correlation": _correlation(world, months),
         "unsold_peak": float(rows["unsold_usd"].max()),
         "withdrawn": float(rows["withdrawn"].sum()),

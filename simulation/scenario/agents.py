@@ -137,11 +137,22 @@ class Notes(Section):
     margin_closeout: float = par(
         0.85, "ratio", "loan to value at which pledged coins are sold", "btc_loan_liquidation", gt=0
     )
+    issue_minimum: float = par(1e6, "USD", "smallest issue of notes", ge=0)
+    margin_minimum: float = par(1e5, "USD", "smallest coin loan", ge=0)
+    margin_term: int = par(12, "month", "months to maturity of a coin loan", ge=1)
     margin_spread: float = par(0.05, "1/year", "spread of coin loans", "riot_coinbase_rate", ge=0)
 
 
-class BuyerKind(Section):
-    """Traits of one kind of hardware buyer."""
+class MerchantKind(Section):
+    """Traits of one kind of buyer that runs no chips: dealers, scrap merchants."""
+
+    count: int = par(0, "agents", "number of buyers of this kind", ge=0)
+    budget: float = par(10e6, "USD", "mean budget for used GPUs when full (log-normal, sd .6)", gt=0)
+    lot_limit: Share = par(0.5, "share", "largest part of the budget spent on one lot")
+
+
+class UserKind(Section):
+    """Traits of one kind of hardware buyer that runs what it buys."""
 
     count: int = par(0, "agents", "number of buyers of this kind", ge=0)
     budget: float = par(10e6, "USD", "mean budget for used GPUs when full (log-normal, sd .6)", gt=0)
@@ -157,11 +168,11 @@ class BuyerKind(Section):
 class Buyers(Section):
     """Hardware buyers."""
 
-    hyperscaler: BuyerKind = BuyerKind(count=10, budget=110e6, power=8_000)
-    enterprise: BuyerKind = BuyerKind(count=60, budget=14e6, power=900)
-    research: BuyerKind = BuyerKind(count=25, budget=7e6, power=600)
-    dealer: BuyerKind = BuyerKind(count=35, budget=12e6, power=0)
-    scrap: BuyerKind = BuyerKind(count=20, budget=6e6, power=0)
+    hyperscaler: UserKind = UserKind(count=10, budget=110e6, power=8_000)
+    enterprise: UserKind = UserKind(count=60, budget=14e6, power=900)
+    research: UserKind = UserKind(count=25, budget=7e6, power=600)
+    dealer: MerchantKind = MerchantKind(count=35, budget=12e6)
+    scrap: MerchantKind = MerchantKind(count=20, budget=6e6)
     budget_scale: float = par(1.0, "ratio", "multiplies every budget", ge=0)
     power_scale: float = par(1.0, "ratio", "multiplies every buyer's power", ge=0)
     refill: float = par(0.10, "1/month", "share of the budget replenished a month (capital moves slowly)", ge=0, le=1)

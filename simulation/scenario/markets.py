@@ -41,20 +41,41 @@ class Credit(Section):
     )
     order_interval: int = par(3, "month", "months between the orders of one operator", ge=1)
     growth_limit: float = par(0.48, "ratio", "largest growth of powered capacity at one order", ge=0)
+    growth_base: float = par(
+        0.05, "share", "part of a site's power that growth is counted from when less of it is in use", ge=0, le=1
+    )
+    order_minimum: float = par(1e5, "USD", "smallest order", ge=0)
+    rate_weight: float = par(
+        2.0, "year", "weight of the spread against the advance (over cost) when an operator chooses among offers", ge=0
+    )
+    rationing_spread: float = par(
+        0.10, "1/year", "rise of the rate for the part of its advance rate that a lender has cut", ge=0
+    )
+    projection: int = par(24, "month", "months of rent that a lender projects when it sizes a loan by DSCR", ge=1)
     taste: float = par(0.08, "ratio", "dispersion of tastes for generations", ge=0)
     cash_reserve: float = par(3.0, "month", "fixed costs and debt service kept in cash", ge=0)
     covenant_margin: float = par(0.15, "ratio", "covenant LTV over opening LTV", ge=0)
     covenant_cap: float = par(0.97, "ratio", "highest covenant LTV", gt=0)
+    covenant_least: float = par(
+        0.05, "ratio", "least distance of the covenant from the opening LTV, where the cap would leave less", ge=0
+    )
     dscr_months: int = par(3, "month", "months below one that trip the DSCR covenant", "iren_dscr_covenant", ge=1)
     dscr_cash: float = par(2.0, "month", "debt service in cash that excuses a thin DSCR", "ddtl2_min_liquidity", ge=0)
     rollover_ltv: float = par(1.05, "ratio", "highest LTV on the mark, over the LTV offered now, for a rollover", ge=0)
-    rollover_dscr: float = par(0.95, "ratio", "least DSCR for a rollover", ge=0)
+    rollover_dscr: float = par(0.95, "ratio", "least DSCR for a full rollover", gt=0)
+    rollover_floor: float = par(
+        0.5, "ratio", "DSCR at and below which nothing is rolled over; in between part is", ge=0
+    )
     equity_speed: float = par(
         0.06, "1/month", "equity an operator can raise a month over its equity, in good times", ge=0
     )
-    coin_weight: float = par(0.5, "ratio", "part of the coins counted as equity when raising", ge=0, le=1)
+    equity_trend: float = par(
+        20.0, "month", "cut of the equity that can be raised for each unit of monthly rent decline", ge=0
+    )
+    equity_boom: float = par(1.5, "ratio", "most that rising rents multiply the equity that can be raised by", ge=1)
     growth_cash: float = par(300.0, "USD/kW", "cash that an operator keeps for growth, by site power", ge=0)
     payout: float = par(0.15, "1/month", "part of excess cash paid out", ge=0, le=1)
+    payout_reserve: float = par(2.0, "ratio", "cash reserves that are not paid out, over ``cash_reserve``", ge=0)
     bankruptcy_cost: float = par(0.05, "share", "estate's cash lost in bankruptcy", ge=0, le=1)
     call_minimum: float = par(
         0.01, "share", "smallest margin call over the loan's principal (minimum transfer amount)", ge=0, lt=1
@@ -77,6 +98,8 @@ class Market(Section):
     volatility_weight: float = par(0.3, "ratio", "rise of the premium with volatility", ge=0)
     premium_cap: float = par(0.7, "ratio", "largest premium", ge=0, lt=1)
     fall_memory: float = par(0.65, "ratio", "weight of past falls", ge=0, lt=1)
+    volatility_memory: float = par(0.75, "ratio", "weight of the past in the observed volatility", ge=0, lt=1)
+    volatility_decay: float = par(0.9, "ratio", "volatility left after a month without a trade", ge=0, le=1)
     fall_tolerance: float = par(0.03, "log", "monthly fall that frightens nobody", ge=0)
     churn_buyers: float = par(0.015, "1/month", "part of their used GPUs that buyers offer a month", ge=0, le=1)
     churn_operators: float = par(
@@ -113,6 +136,10 @@ class Marks(Section):
 
     appraisal_speed: float = par(0.35, "ratio", "weight of the month's traded price in the appraisal", ge=0, le=1)
     stale_drift: float = par(0.012, "1/month", "fall of an appraisal without trades", ge=0, le=1)
+    opening_decay: float = par(0.02, "1/month", "fall of used prices since release, for prices at the start", ge=0)
+    reference_chip: str = par(
+        "", "text", "generation that summaries and figures follow; empty: the one whose performance is nearest to 1"
+    )
     asset_life: float = par(72.0, "month", "longest life in the value in use", "useful_life_coreweave", ge=1)
     decline_floor: float = par(0.002, "1/month", "least decline that anybody believes in", ge=0)
     decline_cap: float = par(0.05, "1/month", "largest decline that anybody believes in", ge=0)
@@ -128,6 +155,24 @@ class Funding(Section):
 
     deposit_rate: float = par(0.04, "1/year", "interest on deposits", ge=0)
     line_spread: float = par(0.02, "1/year", "spread of warehouse lines over the base rate", ge=0)
+    delivery_buffer: float = par(1.05, "ratio", "cash raised over what falls due at the next deliveries", ge=0)
+    cash_share: float = par(0.5, "share", "most of its cash that a lender lends on or pays out at once", ge=0, le=1)
+    line_health: float = par(
+        0.9, "ratio", "capital ratio over target at which both sides open a closed line again", ge=0
+    )
+    calm_rise: float = par(0.2, "ratio", "rise of the haircut up to which lenders find new deposits and equity", ge=0)
+    return_share: float = par(0.5, "1/month", "part of excess cash that goes back to lines and depositors", ge=0, le=1)
+    return_capital: float = par(
+        2.0, "ratio", "capital ratio over target from which deposits are no longer given back", ge=0
+    )
+    payout_threshold: float = par(1.1, "ratio", "equity over its target above which lenders pay out", ge=1)
+    payout_first_month: int = par(12, "month", "first month in which lenders pay out", ge=0)
+    unsold_floor: float = par(
+        0.02,
+        "share",
+        "part of the stock that counts as forced stock besides, so that a few units move no haircut",
+        gt=0,
+    )
     liquidity: float = par(0.06, "share", "cash that a lender keeps over its runnable debt", ge=0, le=1)
     haircut: float = par(0.25, "ratio", "haircut of warehouse lines in calm times", "assumption", ge=0, lt=1)
     haircut_volatility: float = par(0.5, "ratio", "rise of the haircut by price volatility", ge=0)

@@ -7,10 +7,10 @@ Sources name a row of ``configs/data/facts.csv`` or say "assumption".
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from agents.schema import copied
 from simulation.scenario.agents import Buyers, Lenders, Miners, Neoclouds, Networks, Notes
@@ -30,12 +30,18 @@ class Run(Section):
     max_turns: int = par(400, "round", "rounds of a cascade after which the run stops with a fault", ge=10, le=999)
 
 
+def _by_release(chips: tuple[Chip, ...]) -> tuple[Chip, ...]:
+    return tuple(sorted(chips, key=lambda chip: chip.release))
+
+
 class Scenario(Section):
     """A complete scenario."""
 
     title: str = par("GPU-backed credit", "text", "title of reports")
     run: Run = Run()
-    chips: tuple[Chip, ...] = par(..., "list", "generations of chips", min_length=1)
+    chips: Annotated[tuple[Chip, ...], AfterValidator(_by_release)] = par(
+        ..., "list", "generations of chips; they are ordered by release", min_length=1
+    )
     drivers: Drivers = Drivers()
     rental: Rental = Rental()
     lenders: Lenders = Lenders()
@@ -59,6 +65,12 @@ class Scenario(Section):
         if not any(c.release <= 0 for c in self.chips):
             faults.append("chips: no generation is released at the start (release <= 0)")
         names = [c.name for c in self.chips]
+        if self.marks.reference_chip and self.marks.reference_chip not in names:
+            faults.append(
+                f"marks.reference_chip: no generation is called {self.marks.reference_chip!r}: {', '.join(names)}"
+            )
+        if self.credit.rollover_floor >= self.credit.rollover_dscr:
+            faults.append("credit: needs rollover_floor < rollover_dscr")
         if self.drivers.block.units > 0 and self.drivers.block.chip not in names:
             faults.append(
                 f"drivers.block.chip: no generation is called {self.drivers.block.chip!r}: {', '.join(names)}"

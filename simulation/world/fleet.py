@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from agents.lenders.offers import covenant_of
 from agents.rule import borrow, entry, rule
 from agents.tables.loans import LoanKind, LoanStatus
 from simulation.scenario.kept import kept
@@ -14,6 +15,11 @@ from simulation.world.world import World
 
 #: A generation released later has this many times the power of the one before it in the opening fleet.
 _NEWER = 1.5
+#: Oldest lot of the opening fleet (months); most of its opening cash that a lender has lent; first month in which an
+#: opening loan falls due. Assumptions: nothing on record says how the fleet of January 2024 was financed loan by loan.
+_OLDEST = 24
+_LENT = 0.9
+_FIRST = 6
 
 
 def lay_out_fleet(world: World, scenario: Scenario, rng: np.random.Generator) -> None:
@@ -79,7 +85,7 @@ def lay_lots(w, released, share, draws):
 def open_fleet_lot(terms, chip, op, lot, units, age, end):
     """Write a lot of ``units`` of a generation, its age and the end of its contract by draws in [0, 1); add its power (kW)."""
     lot.units = units
-    lot.vintage = -float(math.floor(age * min(24, -chip.release)))
+    lot.vintage = -float(math.floor(age * min(_OLDEST, -chip.release)))
     lot.cost = chip.list_price * (1.0 + terms.credit_soft_cost)
     lot.contracted = op.contract_share
     lot.contract_price = terms.rental_rent * terms.rental_contract_discount
@@ -116,7 +122,7 @@ def lend_opening(w, released, draws, asked, lent):
         loan = w.loans[k]
         cash = w.lenders[loan.lender].cash
         # A lender lends at most its cash: the rest of the fleet is owned outright.
-        loan.principal *= min(1.0, 0.9 * cash / max(asked[loan.lender], 1.0))
+        loan.principal *= min(1.0, _LENT * cash / max(asked[loan.lender], 1.0))
         grant_opening(w.terms[0], w.lenders[loan.lender], w.operators[loan.borrower], loan)
         lent[loan.lender] += loan.principal
         if loan.principal > 0.0:
@@ -148,7 +154,7 @@ def known_lender(bank_ptr, bank, o, u):
 def ask_opening(terms, chip, lot, loan, u, chance):
     """Write what the owner of a lot asks for: principal and collateral (USD), maturity (month), the two by draws in [0, 1)."""
     loan.kind = LoanKind.EQUIPMENT
-    loan.maturity = 6 + math.floor(u * (terms.credit_maturity - 5))
+    loan.maturity = _FIRST + math.floor(u * (terms.credit_maturity - _FIRST + 1))
     loan.collateral = lot.units * chip.appraisal
     loan.principal = 0.0
     if loan.lender < 0:
@@ -164,8 +170,5 @@ def grant_opening(terms, lender, op, loan):
     loan.rate = terms.credit_base_rate + lender.spread
     loan.amortisation = loan.principal / lender.life
     loan.opening_ltv = loan.principal / loan.collateral
-    loan.covenant_ltv = max(
-        min(terms.credit_covenant_cap, loan.opening_ltv + terms.credit_covenant_margin),
-        loan.opening_ltv + terms.credit_covenant_margin / 3.0,
-    )
+    loan.covenant_ltv = covenant_of(terms, loan.opening_ltv)
     op.debt += loan.principal

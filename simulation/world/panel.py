@@ -120,7 +120,7 @@ CHIP_PANEL = Table(
         f("unsold", "GPU", "units offered by force and not sold"),
         f("stock", "GPU", "units in existence"),
         f("discount", "ratio", "traded price over fundamental less one, last trade"),
-        f("haircut", "ratio", "haircut of warehouse lines on this generation"),
+        f("haircut", "ratio", "haircut of warehouse lines (one for all generations)"),
     ),
 )
 

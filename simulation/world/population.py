@@ -25,13 +25,22 @@ def chip_table(scenario: Scenario) -> np.recarray:
     return copied(_chips(scenario)).view(np.recarray)
 
 
+def reference_chip(scenario: Scenario) -> int:
+    """Return the generation that summaries and figures follow: the one named, else the one nearest to an H100."""
+    names = [chip.name for chip in scenario.chips]
+    if scenario.marks.reference_chip:
+        return names.index(scenario.marks.reference_chip)
+    return int(np.argmin([abs(math.log(chip.performance)) for chip in scenario.chips]))
+
+
 @kept
 def _chips(scenario: Scenario) -> np.ndarray:
     chips = CHIP.plain(len(scenario.chips))
     for name in ("release", "end_of_sale", "liquid", "list_price", "performance", "power"):
         chips[name] = [getattr(spec, name) for spec in scenario.chips]
     chips["scrap"] = [spec.scrap * spec.list_price for spec in scenario.chips]
-    price = chips["list_price"] * np.exp(-0.02 * np.maximum(0, -chips["release"]))
+    price = chips["list_price"] * np.exp(-scenario.marks.opening_decay * np.maximum(0, -chips["release"]))
+    chips["reference"][reference_chip(scenario)] = 1
     for column in ("price", "appraisal", "appraisal_open", "price_before"):
         chips[column] = price
     return chips
@@ -50,9 +59,16 @@ class _Template(NamedTuple):
     traits: dict[str, np.ndarray]
 
 
+#: What stands for a trait, or a range of one, that a kind does not have.
+_NO_TRAIT = (0.0, (0.0, 0.0))
+
+
 def _traits(rows: list[tuple[str, object]], *names: str, ranges: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Return the named traits of each row; of ``ranges`` the low ends and the high ends."""
-    found = {name: np.array([getattr(traits, name) for _, traits in rows]) for name in (*names, *ranges)}
+    """Return the named traits of each row, 0 where its kind has none; of ``ranges`` the low ends and the high ends."""
+    found = {
+        name: np.array([getattr(traits, name, _NO_TRAIT[name in ranges]) for _, traits in rows])
+        for name in (*names, *ranges)
+    }
     return found | {name: found[name].reshape(-1, 2).T for name in ranges}
 
 

@@ -36,6 +36,7 @@ from experiments.run.figures.style import (
     _runs,
 )
 from experiments.run.summary_table import usd
+from simulation.world.population import reference_chip
 
 # --- the figures ----------------------------------------------------------------------------------------------------
 
@@ -111,7 +112,7 @@ def draw_prices(result: Any) -> Figure:
     figure, axes = _figure(2, 2)
     panel, chips = result.panel, result.chip_panel
     names = [chip.name for chip in result.scenario.chips]
-    one = "H100" if "H100" in names else names[min(1, len(names) - 1)]
+    one = names[reference_chip(result.scenario)]
     price, single, rent, stock = axes
     _dress(price, "Used price by generation (dots: trades)", "USD per GPU, log", panel)
     _dress(single, f"{one}: price against its value in use", "USD per GPU", panel)

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from agents.tables.buyers import BuyerKind
-from agents.tables.operators import OperatorStatus
 from experiments.run.figures.style import BLUE, GREEN, RED, SERIES, _dollars, _empty, _figure, _label
 from experiments.run.summary_table import date, usd
 from simulation.month import MONTH, advance
+from simulation.record.depth import write_book
 from simulation.world.build import build_world
+from simulation.world.population import reference_chip
 
 # --- the order book -------------------------------------------------------------------------------------------------
 
@@ -31,26 +31,10 @@ BIDDERS = ("hyperscaler", "enterprise", "research", "dealer", "scrap", "backstop
 
 def read_book(world: Any, chip: int, month: int) -> Book:
     """Return the bids of all bidders as they stand: what each wants at its limit, power and money permitting."""
-    terms, op, buyer, row = world.terms[0], world.operators, world.buyers, world.chips[chip]
-    sound = (op.status == OperatorStatus.HEALTHY) & (op.arrears <= 0.0) & (op.dscr >= terms.market_peer_dscr)
-    spare = np.maximum(0.0, op.cash - terms.credit_cash_reserve * (op.overheads + op.due))
-    room = op.site_power - op.used_power
-    if row.liquid == 1:
-        room = np.minimum(room, op.liquid_power - op.used_liquid)
-    money_b = np.minimum(buyer.budget, buyer.lot_limit * buyer.budget_cap)
-    dealer = buyer.kind == BuyerKind.DEALER
-    money_b = np.where(dealer, np.minimum(money_b, buyer.budget_cap - buyer.inventory), money_b)
-    room_b = buyer.power
-    if row.liquid == 1:
-        cold = buyer.liquid >= row.power
-        room_b = np.where(cold, buyer.liquid, terms.buyers_convertible_share * (buyer.power - buyer.liquid))
-    units_b = np.where(dealer | (buyer.kind == BuyerKind.SCRAP), 1e12, np.maximum(0.0, room_b / row.power))
-    money = np.concatenate([np.where(sound, terms.market_peer_cash * spare, 0.0), np.maximum(0.0, money_b)])
-    cap = np.concatenate([np.maximum(0.0, room / row.power), units_b])
-    kind = np.concatenate([np.full(len(op), len(BIDDERS) - 1), buyer.kind])
-    limit = world.bid[:, chip].copy()
-    units = np.minimum(cap, money / np.where(limit > 0.0, limit, 1.0))
-    there = np.flatnonzero((limit > 0.0) & (money > 1.0) & (units > 0.0))
+    limit, units = np.zeros(len(world.bid)), np.zeros(len(world.bid))
+    write_book(world, chip, limit, units)
+    kind = np.concatenate([np.full(len(world.operators), len(BIDDERS) - 1), world.buyers.kind])
+    there = np.flatnonzero(units > 0.0)
     order = there[np.argsort(-limit[there], kind="stable")]
     return Book(month, limit[order], units[order], kind[order])
 
@@ -59,7 +43,7 @@ def read_books(result: Any) -> tuple[int, list[tuple[str, Book]]]:
     """Return the most traded generation and its book before, during and after the worst month."""
     panel, trades = result.panel, result.trades
     volume = (trades["units"] * trades["price"]).groupby(trades["chip"]).sum()
-    chip = int(volume.idxmax()) if len(volume) else min(1, len(result.scenario.chips) - 1)
+    chip = int(volume.idxmax()) if len(volume) else reference_chip(result.scenario)
     worst = int(result.summary["worst_month"])
     if worst < 0:
         worst = int(panel["forced_usd"].argmax()) if panel["forced_usd"].max() > 0 else len(panel) // 2
