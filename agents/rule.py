@@ -37,9 +37,9 @@ _HOLDS_RULES = re.compile(r"^@(rule|entry)$|= sequence\(", re.MULTILINE)
 
 def rule_files() -> list[Path]:
     """Return the modules that hold rules or declarations that rules compile in, in a fixed order."""
-    files = [p for p in (_ROOT / "simulation").rglob("*.py") if "browser" not in p.parts]
-    rules = [p for p in files if _HOLDS_RULES.search(p.read_text(encoding="utf-8"))]
-    return sorted([*(_ROOT / "agents").rglob("*.py"), *rules])
+    files = [p for folder in ("agents", "simulation") for p in (_ROOT / folder).rglob("*.py")]
+    engine = [p for p in files if "browser" not in p.parts]
+    return sorted(p for p in engine if "tables" in p.parts or _HOLDS_RULES.search(p.read_text(encoding="utf-8")))
 
 
 @cache

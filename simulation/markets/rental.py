@@ -139,6 +139,7 @@ def earn_rent(w, clock):
     n_o = len(w.operators)
     for op in w.operators:
         op.revenue = 0.0
+        op.mining_income = 0.0
         op.income = -op.overheads if op.status != OperatorStatus.DEFAULTED else 0.0
         op.gpu_value = 0.0
     for k in range(clock.used_lots):

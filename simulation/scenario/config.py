@@ -117,8 +117,23 @@ def _load(
     _override(doc, spots, overrides, "--set", faults)
     if own is not None:
         own |= {name: doc.pop(name) for name in keys if name in doc}
+    _order_chips(doc, spots)
     folders = [os.path.dirname(places[()].file) for _, places in chain]
     return _validated(doc, spots, faults, folders, complete), spots
+
+
+def _order_chips(doc: dict[str, Any], spots: dict[Keys, Spot]) -> None:
+    """Order generations by release, as a scenario has them, and take along where their values stand."""
+    chips = doc.get("chips")
+    if not isinstance(chips, list) or not all(
+        isinstance(chip, dict) and isinstance(chip.get("release"), int | float) for chip in chips
+    ):
+        return  # a fault, said by the validation
+    order = sorted(range(len(chips)), key=lambda k: chips[k]["release"])
+    doc["chips"] = [chips[k] for k in order]
+    place = {old: new for new, old in enumerate(order)}
+    moved = {keys: spots.pop(keys) for keys in list(spots) if len(keys) > 1 and keys[0] == "chips"}
+    spots |= {("chips", place.get(keys[1], keys[1]), *keys[2:]): spot for keys, spot in moved.items()}
 
 
 def load_study(
