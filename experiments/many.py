@@ -1,9 +1,9 @@
-"""One scenario over many seeds."""
+"""Many pieces of work at once: the one loop over seeds. Threads serve, because the rules release the GIL."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,13 +12,21 @@ from simulation.runs import play
 from simulation.scenario.scenario import Scenario
 from simulation.world.world import World
 
+#: Threads that work side by side.
+WIDTH = os.cpu_count() or 1
+
+
+def spread[Given, Found](work: Callable[[Given], Found], items: Iterable[Given]) -> list[Found]:
+    """Return ``work(item)`` of each item, in their order, worked out on all cores."""
+    with ThreadPoolExecutor(WIDTH) as pool:
+        return list(pool.map(work, items))
+
 
 def play_many(scenario: Scenario, seeds: Sequence[int], read: Callable[[World, dict[str, Any]], Any]) -> list[Any]:
-    """Run every seed on all cores (threads: the rules release the GIL) and return ``read(world, summary)`` of each."""
+    """Run every seed on all cores and return ``read(world, summary)`` of each."""
 
     def one(seed: int) -> Any:
         world = play(scenario, seed)
         return read(world, summarise(world))
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(one, seeds))
+    return spread(one, seeds)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-
-def interval(values: np.ndarray, draws: int = 1000) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of the mean."""
-    rng = np.random.default_rng(0)
-    means = values[rng.integers(0, len(values), (draws, len(values)))].mean(1)
-    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
-
-
 _DRAWS = 1000
+#: The interval that is reported everywhere.
+_ENDS = (0.025, 0.975)
 
 
-# --- intervals ------------------------------------------------------------------------------------------------------
+def resamples(n: int, draws: int = _DRAWS, seed: int = 1) -> np.ndarray:
+    """Return ``draws`` resamples of ``n`` runs with replacement, as row numbers (draws x n)."""
+    return np.random.default_rng(seed).integers(0, n, (draws, n))
+
+
+def interval(drawn: np.ndarray) -> tuple[float, float]:
+    """Return the ends of the 95 % interval of what was drawn; what is not finite is left out."""
+    drawn = np.asarray(drawn, float)
+    drawn = drawn[np.isfinite(drawn)]
+    if len(drawn) == 0:
+        return np.nan, np.nan
+    low, high = np.quantile(drawn, _ENDS)
+    return float(low), float(high)
 
 
 def bootstrap(values: np.ndarray, draws: int = _DRAWS, seed: int = 1) -> tuple[float, float, float]:
@@ -24,8 +30,7 @@ def bootstrap(values: np.ndarray, draws: int = _DRAWS, seed: int = 1) -> tuple[f
     values = values[np.isfinite(values)]
     if len(values) == 0:
         return np.nan, np.nan, np.nan
-    low, high = np.quantile(values[_resampled(len(values), draws, seed)].mean(1), [0.025, 0.975])
-    return float(values.mean()), float(low), float(high)
+    return float(values.mean()), *interval(values[resamples(len(values), draws, seed)].mean(1))
 
 
 def bootstrap_columns(values: np.ndarray, draws: int = _DRAWS, seed: int = 1) -> np.ndarray:
@@ -33,21 +38,12 @@ def bootstrap_columns(values: np.ndarray, draws: int = _DRAWS, seed: int = 1) ->
     values = np.asarray(values, float)
     known = np.isfinite(values)
     counts = np.zeros((draws, len(values)))
-    np.add.at(counts, (np.arange(draws)[:, None], _resampled(len(values), draws, seed)), 1.0)
+    np.add.at(counts, (np.arange(draws)[:, None], resamples(len(values), draws, seed)), 1.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = (counts @ np.where(known, values, 0.0)) / (counts @ known)
         mean = np.where(known, values, 0.0).sum(0) / known.sum(0)
-    low, high = np.array(
-        [
-            np.quantile(column[np.isfinite(column)], [0.025, 0.975]) if np.isfinite(column).any() else (np.nan, np.nan)
-            for column in means.T
-        ]
-    ).T
+    low, high = np.array([interval(column) for column in means.T]).T
     return np.array([mean, low, high])
-
-
-def _resampled(n: int, draws: int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, n, (draws, n))
 
 
 def shortfall(values: np.ndarray, share: float) -> np.ndarray:

@@ -21,8 +21,9 @@ from rich.console import Console
 
 from experiments.command import cli
 from experiments.run.results import OutputError, check_output, read_results, write_results
-from experiments.run.summary_table import SECTIONS, changes, date, months, percent, price, print_summary, usd
+from experiments.run.summary_table import SECTIONS, changes, print_summary
 from simulation.scenario.config import load_scenario, scenario_to_yaml, set_path
+from simulation.words import calendar, months, percent, price, usd
 
 CONFIG = """\
 run: {months: 6, start: 2024-11}
@@ -137,7 +138,9 @@ def test_figures_and_report_are_written_before_the_folder_appears(folder, capsys
             (work / name).write_text(name)
 
         setattr(module, f"write_{name}", write)
-        monkeypatch.setitem(sys.modules, {"figures": "experiments.run.figures.all", "report": "experiments.run.report"}[name], module)
+        monkeypatch.setitem(
+            sys.modules, {"figures": "experiments.run.figures.all", "report": "experiments.run.report"}[name], module
+        )
     assert firesale(capsys, "run", "a.yaml", "--out", "x")[0] == 0
     assert calls == [("figures", True, False), ("report", True, False)]
     assert (folder / "x" / "report").read_text() == "report"
@@ -389,7 +392,7 @@ def _table(result, twin=None, width=120):
 def test_the_table_shows_known_numbers_and_a_dash_for_the_rest(result):
     lines = {line[:42].strip(): line[42:].split() for line in _table(result).splitlines()}
     assert lines["Operators in default"] == ["9"]
-    assert lines["Credit losses"] == ["$3.5bn"]
+    assert lines["Credit losses"] == ["$3.50bn"]
     assert lines["Recovery on defaulted claims"] == ["45", "%"]
     assert lines["Peak of new credit"] == ["Jan", "2026"]
     assert lines["Credit leads compute by"] == ["9", "months"]
@@ -404,7 +407,7 @@ def test_the_table_with_a_twin(result, folder):
     lines = {line[:42].strip(): line[42:].split() for line in text.splitlines()}
     assert lines["Operators in default"] == ["9", "4", "-5"]
     assert lines["by cause: dscr"] == ["0", "4", "+4"]
-    assert lines["Credit losses"] == ["$3.5bn", "$1.8bn", "-$1.8bn"]
+    assert lines["Credit losses"] == ["$3.50bn", "$1.75bn", "-$1.75bn"]
     assert lines["Recovery on defaulted claims"] == ["45", "%", "50", "%", "+4.8", "pts"]
     assert lines["Peak of new credit"] == ["Jan", "2026", "Nov", "2025", "-2", "months"]
     assert "policy.backstop.price: 0.85 -> 0.425" in text
@@ -418,12 +421,12 @@ def test_changes_between_scenarios(result):
 
 def test_numbers_for_people():
     assert [usd(x) for x in (0, 950, 21_500, 310e6, 4.12e9, 24.6e9, 999_999_999, 1.5e12, -3e6, -0.2)] == [
-        "$0", "$950", "$21.5k", "$310m", "$4.1bn", "$24.6bn", "$1.0bn", "$1.5tn", "-$3.0m", "$0",
+        "$0", "$950", "$21,500", "$310m", "$4.12bn", "$24.6bn", "$1.00bn", "$1.50tn", "-$3.0m", "$0",
     ]  # fmt: skip
     assert [percent(x) for x in (0.37, 0.034, 0, -0.355, 1.2)] == ["37 %", "3.4 %", "0 %", "-36 %", "120 %"]
     assert [months(x) for x in (14, 1, -1, 0)] == ["14 months", "1 month", "-1 month", "0 months"]
     assert [price(x) for x in (2.274, -0.5)] == ["$2.27", "-$0.50"]
-    assert [date(x, "2024-11") for x in (0, 1, 2, 28)] == ["Nov 2024", "Dec 2024", "Jan 2025", "Mar 2027"]
+    assert [calendar("2024-11", x) for x in (0, 1, 2, 28)] == ["Nov 2024", "Dec 2024", "Jan 2025", "Mar 2027"]
 
 
 # --- with the engine ----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.many import play_many
-from experiments.statistics import interval
+from experiments.statistics import bootstrap
 from simulation.scenario.config import set_path
 from simulation.scenario.scenario import Scenario
 from simulation.world.world import World
@@ -104,7 +104,7 @@ def calibration(scenario: Scenario, seeds: int = 200, signs: bool = True, first:
         lines.append(
             f"| {target.name} | {target.recorded} | {values[0]} [{values[1]}, {values[2]}] | {verdict} | {target.source} |"
         )
-    p_low, p_high = interval(risk["systemic"])
+    _, p_low, p_high = bootstrap(risk["systemic"])
     hit = risk["systemic"] > 0
     lines += ["", f"Risk over {seeds} seeds from {first}:", ""]
     lines.append(
@@ -149,9 +149,9 @@ def _sign_row(scenario: Scenario, sign: Sign, seeds: Sequence[int]) -> str:
     gap = runs[1] - runs[0]
     cells = []
     for column in gap.T:
-        low, high = interval(column)
+        _, low, high = bootstrap(column)
         cells.append(f"{column.mean():+.3f} [{low:+.3f}, {high:+.3f}]")
     change = sign.direction * gap[:, 0].mean()
-    low, high = interval(gap[:, 0])
+    _, low, high = bootstrap(gap[:, 0])
     holds = "no" if change < 0 else ("yes" if low * high > 0 else "not significant")
     return f"| {sign.name} | {cells[0]} | {cells[1]} | {'+' if sign.direction > 0 else '-'} | {holds} |"

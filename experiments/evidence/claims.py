@@ -7,8 +7,6 @@ interval alone: it is not chosen.
 
 from __future__ import annotations
 
-import concurrent.futures
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +16,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from agents.tables.events import SaleReason
+from experiments.many import WIDTH, spread
 from experiments.run.figures.style import BLUE, GRID, INK, MUTED, ORANGE, RED
-from experiments.statistics import bootstrap, shortfall
+from experiments.statistics import bootstrap, interval, resamples, shortfall
 from simulation.interventions import sell_block
 from simulation.month import CASCADE, HORIZON, MONTH, STEP, advance
 from simulation.record.summary import summarise
@@ -331,10 +330,8 @@ def values(scenario: Scenario, read: Callable[[World], Any], runs: int, first: i
             found.append(read(world))
         return found
 
-    width = os.cpu_count() or 1
-    cuts = np.array_split(np.arange(runs), width)
-    with concurrent.futures.ThreadPoolExecutor(width) as pool:
-        return np.concatenate([np.array(x) for x in pool.map(part, [cut.tolist() for cut in cuts]) if x])
+    cuts = np.array_split(np.arange(runs), WIDTH)
+    return np.concatenate([np.array(x) for x in spread(part, [cut.tolist() for cut in cuts]) if x])
 
 
 def examine(claim: Claim, base: Scenario, runs: int, first: int = 1) -> Finding:
@@ -364,13 +361,13 @@ def examine(claim: Claim, base: Scenario, runs: int, first: int = 1) -> Finding:
 def _judge_worst(claim: Claim, arms: Arms, tails: Arms, draws: int = 2000) -> Finding:
     """Judge the contrast of the worst runs of each arm; runs are resampled for all arms together."""
     runs = len(next(iter(arms.values())))
-    again = np.random.default_rng(1).integers(0, runs, (draws, runs))
+    again = resamples(runs, draws)
     drawn = {label: claim.scale * shortfall(x[again], claim.worst) for label, x in arms.items()}
     found = {label: claim.scale * shortfall(x, claim.worst) for label, x in arms.items()}
     contrast = claim.contrast(drawn)
-    intervals = {label: (float(found[label]), *map(float, np.quantile(drawn[label], [0.025, 0.975]))) for label in arms}
+    intervals = {label: (float(found[label]), *interval(drawn[label])) for label in arms}
     points = {label: claim.scale * np.quantile(x[again], 1.0 - claim.worst, axis=1) for label, x in arms.items()}
-    low, high = np.quantile(claim.contrast(points), [0.025, 0.975])
+    low, high = interval(claim.contrast(points))
     at = float(claim.contrast({label: claim.scale * np.quantile(x, 1.0 - claim.worst) for label, x in arms.items()}))
     notes = (
         f"The {100 * (1 - claim.worst):g}th percentile falls by {at:.3g} [{low:.3g}, {high:.3g}] {claim.unit}.".replace(
@@ -380,7 +377,7 @@ def _judge_worst(claim: Claim, arms: Arms, tails: Arms, draws: int = 2000) -> Fi
     return Finding(
         claim,
         float(claim.contrast(found)),
-        *map(float, np.quantile(contrast, [0.025, 0.975])),
+        *interval(contrast),
         intervals,
         contrast,
         notes,

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from experiments.evidence import fact_measures as measures
 from experiments.run.figures.style import BLUE, GRID, INK, MUTED, RED, STYLE
+from experiments.statistics import interval, resamples
 from simulation.scenario.faults import ConfigError, Fault
 
 _DRAWS = 2000
@@ -171,17 +172,13 @@ def judge(fact: Fact, on: tuple[float, float, float], difference: tuple[float, f
 def check_fact(fact: Fact, seeds: Sequence[int]) -> FactResult:
     """Run both arms of a fact over ``seeds`` and judge it."""
     arms = [fact.measure(seeds, changes) for changes in (fact.on, fact.off)]
-    rng = np.random.default_rng(2010)
     values = [fact.statistic(rows) for rows in arms]
     drawn = np.empty((_DRAWS, 2))
     n = len(arms[0])
-    for k in range(_DRAWS):
-        chosen = rng.integers(0, n, n)
+    for k, chosen in enumerate(resamples(n, _DRAWS, 2010)):
         drawn[k] = [fact.statistic([rows[i] for i in chosen]) for rows in arms]
-    spread = np.nanpercentile(np.c_[drawn, drawn[:, 0] - drawn[:, 1]], [2.5, 97.5], axis=0)
-    on, off, difference = (
-        (float(v), float(lo), float(hi)) for v, lo, hi in zip([*values, values[0] - values[1]], *spread, strict=True)
-    )
+    told = zip([*values, values[0] - values[1]], np.c_[drawn, drawn[:, 0] - drawn[:, 1]].T, strict=True)
+    on, off, difference = ((float(value), *interval(column)) for value, column in told)
     return FactResult(fact, on, off, difference, judge(fact, on, difference), n)
 
 

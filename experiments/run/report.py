@@ -20,9 +20,10 @@ from markupsafe import Markup
 from agents.tables.ledger import ITEM_PAYEE, ITEM_PAYER, SECTORS
 from experiments.run.figures import all as figures
 from experiments.run.figures import style
-from experiments.run.summary_table import FORMS, SECTIONS, changes, date, months, percent, usd
+from experiments.run.summary_table import FORMS, SECTIONS, changes
 from simulation.record.summary import SUMMARY
 from simulation.scenario.walking import declared, parameters
+from simulation.words import calendar, months, percent, usd
 from simulation.world.build import build_world
 
 _PACKAGES = ("numpy", "numba", "mesa", "pandas", "matplotlib")
@@ -94,7 +95,7 @@ def _show(value: Any, form: str, start: str) -> str:
         return "infinite"
     if not math.isfinite(value) or (form == "date" and value < 0):
         return "–"
-    return date(value, start) if form == "date" else FORMS[form](value)
+    return calendar(start, value) if form == "date" else FORMS[form](value)
 
 
 def _plural(n: float, one: str, many: str = "") -> str:
@@ -120,7 +121,7 @@ def _subtitle(result: Any) -> str:
     world = result.world
     kinds = world.operators.kind
     return (
-        f"{date(0, start)} to {date(max(0, n - 1), start)}, {months(n)} · seed {result.seed} · {len(world.lenders) - 1} lenders, "
+        f"{calendar(start, 0)} to {calendar(start, max(0, n - 1))}, {months(n)} · seed {result.seed} · {len(world.lenders) - 1} lenders, "
         f"{int((kinds == 1).sum())} miners, {int((kinds == 0).sum())} neoclouds, {len(world.buyers) - 1} buyers"
     )
 
@@ -144,7 +145,7 @@ def cards(result: Any) -> list[Card]:
 
     s = result.summary
     kinds = f"{_plural(s['defaults_neocloud'], 'neocloud')}, {_plural(s['defaults_miner'], 'miner')}"
-    worst = date(s["worst_month"], start) if s["worst_month"] >= 0 else ""
+    worst = calendar(start, s["worst_month"]) if s["worst_month"] >= 0 else ""
     return [
         card("Operators in default", "defaults", "count", kinds),
         card("Lenders failed", "lender_failures", "count", f"{usd(s['withdrawn'])} of funding withdrawn"),
@@ -156,7 +157,7 @@ def cards(result: Any) -> list[Card]:
         card("Market depth, fall", "depth_fall", "percent", f"{usd(s['depth_before'])} to {usd(s['depth_worst'])}"),
         card("Executable LTV before", "executable_ltv_before", "percent", f"booked {percent(s['booked_ltv_before'])}"),
         card("Amplification", "amplification", "times", "losses over those with prices and funding frozen"),
-        card("Credit leads compute by", "lead", "months", f"credit peaked in {date(s['credit_peak'], start)}"),
+        card("Credit leads compute by", "lead", "months", f"credit peaked in {calendar(start, s['credit_peak'])}"),
         card("H100-hour at the end", "rent_end", "price", f"from ${result.panel['rent'].iloc[0]:.2f}"),
     ]  # fmt: skip
 
@@ -168,13 +169,11 @@ def story(result: Any) -> list[str]:
     grown = panel["debt"].max() - first["debt"]
     opening = (
         f"GPU-backed debt {'grew from ' + usd(first['debt']) + ' to a peak of ' + usd(s['debt_peak']) if grown > 1 else 'stood at ' + usd(first['debt'])}"
-        f"{' in ' + date(int(panel['debt'].argmax()), start) if grown > 1 else ''}; the rent of an H100-hour went from "
-        f"${first['rent']:.2f} to ${last['rent']:.2f}, with a low of ${panel['rent'].min():.2f} in {date(int(panel['rent'].argmin()), start)}."
+        f"{' in ' + calendar(start, int(panel['debt'].argmax())) if grown > 1 else ''}; the rent of an H100-hour went from "
+        f"${first['rent']:.2f} to ${last['rent']:.2f}, with a low of ${panel['rent'].min():.2f} in {calendar(start, int(panel['rent'].argmin()))}."
     )
     if s["lead"] > 0:
-        opening += (
-            f" New credit peaked in {date(s['credit_peak'], start)}, {months(s['lead'])} before running compute did."
-        )
+        opening += f" New credit peaked in {calendar(start, s['credit_peak'])}, {months(s['lead'])} before running compute did."
     paragraphs = [opening]
     events, trades = result.events, result.trades
     falls = events[events["kind"].isin(["default", "lender_failure"])]
@@ -186,7 +185,7 @@ def story(result: Any) -> list[str]:
     else:
         one = falls.iloc[0]
         verb = "defaulted on" if one["kind"] == "default" else "failed with losses of"
-        text = f"The first to fall was {one['node_name']} in {date(one['month'], start)}: it {verb} {usd(one['usd'])} ({_words(one['cause'])}). "
+        text = f"The first to fall was {one['node_name']} in {calendar(start, one['month'])}: it {verb} {usd(one['usd'])} ({_words(one['cause'])}). "
         causes = {k: v for k, v in s["defaults_by_cause"].items() if v}
         named = _and(f"{v} by {_words(k)}" for k, v in sorted(causes.items(), key=lambda item: -item[1]))
         text += (
@@ -198,7 +197,7 @@ def story(result: Any) -> list[str]:
             f" and {_plural(s['lender_failures'], 'lender')} failed." if s["lender_failures"] else "; no lender failed."
         )
         if s["worst_month"] >= 0:
-            text += f" The worst three months ended in {date(s['worst_month'], start)}, when {percent(s['worst_bust_share'])} of debt defaulted"
+            text += f" The worst three months ended in {calendar(start, s['worst_month'])}, when {percent(s['worst_bust_share'])} of debt defaulted"
             text += ": a systemic cascade." if s["systemic"] else ", short of the 15 % that count as systemic."
         if s["cascade_max"] > 1:
             text += f" The largest cascade took down {s['cascade_max']} agents over {_plural(s['cascade_depth'] + 1, 'generation')}."
@@ -207,7 +206,7 @@ def story(result: Any) -> list[str]:
     if len(forced):
         text = f"Forced sellers sold {_plural(forced['units'].sum(), 'GPU')} for {usd(s['forced_usd'])}, {_signed(s['discount_mean'])} to value in use"
         worst = int(panel["forced_usd"].argmax())
-        text += f"; the busiest month was {date(worst, start)} with {usd(panel['forced_usd'].iloc[worst])}."
+        text += f"; the busiest month was {calendar(start, worst)} with {usd(panel['forced_usd'].iloc[worst])}."
         if s["unsold_peak"] > 0:
             text += f" At the worst, hardware appraised at {usd(s['unsold_peak'])} found no buyer."
         if s["executable_ltv_before"] > 0:
@@ -256,7 +255,7 @@ def timeline(result: Any) -> list[tuple[str, list[str], bool]]:
         if mine is not None:
             lines += _call_lines(mine, row, fell=bool(lines))
         if lines:
-            rows.append((date(m, start), lines, bool(row.defaults or row.lender_failures)))
+            rows.append((calendar(start, m), lines, bool(row.defaults or row.lender_failures)))
     return rows
 
 

@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from simulation.scenario.walking import parameters
-
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+from simulation.words import calendar, months, percent, price, usd
 
 
 class Row(NamedTuple):
@@ -101,7 +100,9 @@ def print_summary(result: Any, twin: Any = None, console: Console | None = None)
     """
     console = console or Console()
     start = result.scenario.run.start
-    title = f"{result.scenario.title}: {result.scenario.run.months} months from {date(0, start)}, seed {result.seed}"
+    title = (
+        f"{result.scenario.title}: {result.scenario.run.months} months from {calendar(start, 0)}, seed {result.seed}"
+    )
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.add_column("", no_wrap=True)
     table.add_column("run" if twin is not None else "", justify="right", no_wrap=True)
@@ -152,7 +153,7 @@ def _cell(value: Any, form: str, start: str) -> str:
         return "infinite"
     if not _known(value) or form == "date" and value < 0:
         return "-"
-    return date(value, start) if form == "date" else FORMS[form](value)
+    return calendar(start, value) if form == "date" else FORMS[form](value)
 
 
 def _difference(ours: Any, theirs: Any, form: str) -> str:
@@ -175,38 +176,6 @@ def _plain(value: Any) -> str:
 
 
 # --- numbers for people -------------------------------------------------------------------------------------------
-
-
-def usd(value: float) -> str:
-    """Return "$4.1bn", "$310m", "$21.5k", "$950"; a minus sign stands before the dollar."""
-    size = float(f"{abs(value):.3g}")
-    sign = "-" if value <= -0.5 else ""
-    for unit, name in ((1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1e3, "k")):
-        if size >= unit:
-            return f"{sign}${size / unit:.{1 if size < 100 * unit else 0}f}{name}"
-    return f"{sign}${size:.0f}"
-
-
-def price(value: float) -> str:
-    """Return dollars and cents: "$2.27"."""
-    return f"{'-' if value < 0 else ''}${abs(value):.2f}"
-
-
-def percent(value: float) -> str:
-    """Return "37 %", with a decimal below ten per cent."""
-    return f"{100 * value:.{1 if abs(value) < 0.0995 and value else 0}f} %"
-
-
-def months(value: float) -> str:
-    """Return "14 months"."""
-    return f"{value:.0f} month{'' if abs(round(value)) == 1 else 's'}"
-
-
-def date(month: float, start: str) -> str:
-    """Return "Mar 2027": ``month`` months after ``start`` ("YYYY-MM")."""
-    year, first = map(int, start.split("-"))
-    since = year * 12 + first - 1 + int(month)
-    return f"{_MONTHS[since % 12]} {since // 12}"
 
 
 FORMS: dict[str, Callable[[float], str]] = {

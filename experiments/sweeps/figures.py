@@ -14,7 +14,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.run.figures.style import BLUE, INK, MUTED, RED, SKY
-from experiments.run.summary_table import usd
 from experiments.statistics import bootstrap
 from experiments.sweeps.designs import SAMPLED
 from experiments.sweeps.drawing import _COLORS, Drawn, _number, _panels, _say
@@ -22,6 +21,7 @@ from experiments.sweeps.frame import Frame, Outcome, _is_number, outcomes, short
 from experiments.sweeps.reading import Sweep
 from experiments.sweeps.sensitivity import sensitivity
 from experiments.sweeps.study import Study
+from simulation.words import usd
 
 # --- drawing ----------------------------------------------------------------------------------------------------------
 

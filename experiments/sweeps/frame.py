@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from experiments.run.summary_table import usd
-from experiments.statistics import _DRAWS, _resampled, bootstrap
+from experiments.statistics import bootstrap, interval, resamples
 from experiments.sweeps.study import Study
 from simulation.record.summary import SUMMARY
 from simulation.scenario.walking import parameters
+from simulation.words import usd
 
 #: Words for an axis where the meaning of the measure is too long for one.
 _WORDS = {
@@ -94,8 +94,8 @@ class Frame:
         a, b = (x.to_numpy(float)[np.isfinite(x.to_numpy(float))] for x in (here, there))
         if not (len(a) and len(b)):
             return np.nan, np.nan, np.nan
-        draws = a[_resampled(len(a), _DRAWS, 1)].mean(1) - b[_resampled(len(b), _DRAWS, 2)].mean(1)
-        low, high = np.quantile(draws, [0.025, 0.975])
+        draws = a[resamples(len(a))].mean(1) - b[resamples(len(b), seed=2)].mean(1)
+        low, high = interval(draws)
         return outcome.factor * float(a.mean() - b.mean()), outcome.factor * float(low), outcome.factor * float(high)
 
     def _values(self, point: int, outcome: Outcome) -> np.ndarray:

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 
 from experiments.sweeps.designs import _MOST_POINTS, SAMPLED, Axis, Sweep, design_points, design_size
 from simulation.record.summary import SUMMARY
+from simulation.scenario.checking import explained, tuples
 from simulation.scenario.config import load_study, set_path
 from simulation.scenario.declare import Section
 from simulation.scenario.faults import ConfigError, Fault
@@ -102,9 +103,10 @@ def read_study(path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> S
     scenario, own, where = load_study(path, list(overrides), Plan.model_fields)
     faults: list[Fault] = []
     try:
-        plan = Plan.model_validate(_tuples(own))
+        plan = Plan.model_validate(tuples(own))
     except ValidationError as error:
-        raise ConfigError([_fault(e, where) for e in error.errors(include_url=False)]) from None
+        found = [told for e in error.errors(include_url=False) for told in explained(e, own, Plan)]
+        raise ConfigError([Fault(where(keys), ".".join(map(str, keys)), message) for keys, message in found]) from None
     if plan.stop.months is not None:
         scenario = set_path(scenario, {"run.months": min(plan.stop.months, scenario.run.months)})
     known = {name: (value, field) for name, value, field in parameters(scenario)}
@@ -134,44 +136,6 @@ def read_study(path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> S
 
 
 # --- checking -----------------------------------------------------------------------------------------------------
-
-
-def _tuples(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _tuples(item) for key, item in value.items()}
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-def _fault(error: Any, where: Callable[[tuple], str]) -> Fault:
-    """Return a fault of pydantic's in plain words."""
-    import difflib
-
-    keys = tuple(error["loc"])
-    message = _plain(error)
-    if error["type"] == "extra_forbidden":
-        section: Any = Plan
-        for key in keys[:-1]:
-            section = {"sweep": Sweep, "stop": Stop, "record": Record, "report": Report, "when": When}.get(key, section)
-        near = difflib.get_close_matches(str(keys[-1]), section.model_fields, 1)
-        message = (
-            f"unknown; did you mean '{near[0]}'" if near else f"unknown; known here: {', '.join(section.model_fields)}"
-        )
-    return Fault(where(keys), ".".join(map(str, keys)), message)
-
-
-def _plain(error: Any) -> str:
-    """Return what a value must be, and what it is, in a reader's words."""
-    bounds = error.get("ctx", {})
-    wanted = {
-        "model_type": "a section: names with values", "dict_type": "a section: names with values", "tuple_type": "a list", "string_type": "text",
-        "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number", "int_parsing_size": "a smaller number",
-        "float_type": "a number", "float_parsing": "a number", "finite_number": "a finite number", "bool_type": "true or false", "bool_parsing": "true or false",
-        "literal_error": f"one of {str(bounds.get('expected', '')).replace(' or ', ', ')}", "greater_than_equal": f"at least {bounds.get('ge')}", "less_than_equal": f"at most {bounds.get('le')}",
-    }.get(error["type"])  # fmt: skip
-    if wanted is None:
-        return error["msg"][0].lower() + error["msg"][1:]
-    given = repr(list(error["input"]) if isinstance(error["input"], tuple) else error["input"])
-    return f"must be {wanted}, is {given if len(given) <= 40 else given[:37] + '...'}"
 
 
 def _axis(path: str, given: Any, known: dict, scenario: Scenario, where: Callable, faults: list[Fault]) -> Axis | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
 
+from experiments.many import spread
 from simulation.literature.funds import leveraged_funds
 
 _STEPS, _WARM, _SEEDS = 50_000, 2_000, 15
@@ -51,6 +50,5 @@ def fund_statistics(
     def one(cap: float, seed: int) -> Tails:
         return tails(leveraged_funds(cap, steps, seed, **options).prices[_WARM:])
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        rows = [list(pool.map(lambda seed, cap=cap: one(cap, seed), range(1, seeds + 1))) for cap in caps]
+    rows = [spread(lambda seed, cap=cap: one(cap, seed), range(1, seeds + 1)) for cap in caps]
     return {name: [float(np.median([getattr(t, name) for t in row])) for row in rows] for name in Tails._fields}

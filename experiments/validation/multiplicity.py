@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
 from agents.tables.loans import LoanKind
+from experiments.many import spread
 from simulation.literature.equilibrium import world_equilibrium
 from simulation.month import CASCADE, MONTH, STEP, advance
 from simulation.runs import raise_fault, run
@@ -76,8 +75,7 @@ def measure(scenario: Scenario, seeds: range, calm_month: int = 20) -> Multiplic
         worst = int(told["worst_month"])
         return at(seed, calm_month), at(seed, worst) if worst >= 0 else None, bool(told["systemic"])
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(one, seeds))
+    found = spread(one, seeds)
     busts = [(pair, systemic) for _, pair, systemic in found if pair is not None]
     return Multiplicity(
         calm_month, [pair for pair, _, _ in found], [pair for pair, _ in busts], [systemic for _, systemic in busts]

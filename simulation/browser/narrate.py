@@ -8,10 +8,10 @@ import numpy as np
 
 from agents.tables.events import CAUSES, EVENT_KINDS
 from agents.tables.operators import OperatorStatus
-from simulation.browser.words import count, listed, many, share, signed, usd
 from simulation.markets.tape import TapeRow
 from simulation.month import CASCADE, CREDIT, FUND, OPEN, RECORD, RENT, SERVICE, VALUE
 from simulation.record.summary import reference_row
+from simulation.words import count, listed, many, share, signed, usd
 from simulation.world.world import World
 
 Names = dict[int, str]

@@ -14,8 +14,8 @@ from simulation.browser.graph import Graph
 from simulation.browser.portrait import HEALTHY, portrait
 from simulation.browser.session import Session
 from simulation.browser.why import why
-from simulation.browser.words import calendar, count, share, signed, usd
 from simulation.scenario.lesson import Lesson
+from simulation.words import calendar, count, share, signed, usd
 
 _LOG_LINES = 60
 

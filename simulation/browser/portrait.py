@@ -10,7 +10,7 @@ from agents.tables.buyers import BUYER_KINDS
 from agents.tables.lenders import LENDER_KINDS, LenderStatus
 from agents.tables.loans import LOAN, LoanKind, LoanStatus
 from agents.tables.operators import OperatorKind, OperatorStatus
-from simulation.browser.words import count, many, ratio, share, usd
+from simulation.words import count, many, ratio, share, usd
 from simulation.world.world import World
 
 HEALTHY, BREACH, FALLEN, POOR = range(4)

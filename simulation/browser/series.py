@@ -10,8 +10,8 @@ import numpy as np
 from agents.tables.loans import LoanKind, LoanStatus
 from agents.tables.operators import OperatorStatus
 from simulation.browser.portrait import live_loans
-from simulation.browser.words import count, share, usd
 from simulation.markets.tape import TapeRow
+from simulation.words import count, share, usd
 from simulation.world.world import World
 
 Series = dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.tables.events import CAUSES, EVENT_KINDS
 from agents.tables.loans import LoanKind, LoanStatus
 from simulation.browser.portrait import HEALTHY, Names, live_loans, node_state
-from simulation.browser.words import calendar, count, ratio, share, signed, usd
+from simulation.words import calendar, count, ratio, share, signed, usd
 from simulation.world.world import World
 
 _LONGEST = 12

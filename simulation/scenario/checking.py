@@ -10,6 +10,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from simulation.scenario.declare import Section
 from simulation.scenario.document import _SHIPPED, _nearest
 from simulation.scenario.faults import ConfigError, Fault, Spot, _did_you_mean, _file_hint, _shown
 from simulation.scenario.overrides import _unknown
@@ -39,7 +40,7 @@ def _validated(
         # Checks across sections run only if every section is sound: run them without what is wrong.
         errors += [error for error in _tried(_without(doc, wrong))[1] if not error["loc"]]
     for error in errors:
-        for keys, message in _explained(error, doc):
+        for keys, message in explained(error, doc):
             doubtful = not error["loc"] and (not complete or keys[:1] in [loc[:1] for loc in wrong])
             if not doubtful and (complete or keys != ("chips",)):
                 bad.setdefault(keys, message)
@@ -60,7 +61,7 @@ def _place_of(fault: Fault) -> tuple[str, int, int]:
 def _tried(doc: dict) -> tuple[Scenario | None, list[dict[str, Any]]]:
     """Return the scenario of ``doc``, or None and pydantic's errors."""
     try:
-        return Scenario.model_validate(_tuples(doc), strict=True), []
+        return Scenario.model_validate(tuples(doc), strict=True), []
     except ValidationError as error:
         return None, list(error.errors(include_url=False))
 
@@ -133,12 +134,17 @@ _BOUNDS = {
 _KINDS = {"int": "a whole number", "float": "a number", "string": "text", "bool": "true or false"}
 
 
-def _explained(error: dict[str, Any], doc: dict) -> list[tuple[Keys, str]]:
-    """Return (keys, plain message) of one pydantic error; several if a validator reports several lines."""
+def explained(error: Any, doc: dict, root: type[Section] = Scenario) -> list[tuple[Keys, str]]:
+    """Return (keys, plain message) of one pydantic error; several if a validator reports several lines.
+
+    ``root`` is the section that ``doc`` was validated as.
+    """
     kind, keys, given, context = error["type"], tuple(error["loc"]), error["input"], error.get("ctx", {})
+    if isinstance(given, tuple):
+        given = list(given)
     if kind == "value_error":
         return [_placed(line, keys) for line in str(context["error"]).splitlines()]
-    holder, field = _field(keys)
+    holder, field = _field(keys, root)
     if kind == "extra_forbidden":
         return [(keys, _unknown(str(keys[-1]), keys[:-1], _fields(holder)))]
     if kind == "missing" and isinstance(keys[-1], int) or kind in ("too_long", "tuple_type"):
@@ -146,13 +152,13 @@ def _explained(error: dict[str, Any], doc: dict) -> list[tuple[Keys, str]]:
         keys = keys[:-1] if kind == "missing" else keys
         return [(keys, f"must be {_form(field)}, is {_shown(_get(doc, keys))}")]
     if kind == "missing":
-        return [(keys, f"is missing: {field.description}{_unit(field)}")]
+        return [(keys, f"is missing{': ' + field.description if field and field.description else ''}{_unit(field)}")]
     if kind == "too_short":
         # Pydantic counts the sound items only; what is wrong with the others is reported as well.
         return [] if given else [(keys, "must have at least one item")]
     if kind == "string_too_short":
         return [(keys, "must not be empty")]
-    if kind == "model_type":
+    if kind in ("model_type", "dict_type"):
         return [(keys, f"must be a section with 'name: value' lines, is {_shown(given)}")]
     if kind in _BOUNDS:
         bound, word = _BOUNDS[kind]
@@ -201,12 +207,12 @@ def _quotes(given: Any, expected: str) -> str:
     return "; write it without quotes" if isinstance(given, str) and "number" in expected else ""
 
 
-def _tuples(value: Any) -> Any:
+def tuples(value: Any) -> Any:
     """Return ``doc`` as strict validation wants it: tuples, and 60 for 60.0 (a count may be written 1e3)."""
     if isinstance(value, dict):
-        return {key: _tuples(item) for key, item in value.items()}
+        return {key: tuples(item) for key, item in value.items()}
     if isinstance(value, list):
-        return tuple(_tuples(item) for item in value)
+        return tuple(tuples(item) for item in value)
     if isinstance(value, float) and value.is_integer() and abs(value) <= _MAX_WHOLE:
         return int(value)
     return value

@@ -26,9 +26,11 @@ def declared() -> list[tuple[str, Any, FieldInfo]]:
     return [(_dotted(keys).replace("[0]", "[]"), default, field) for keys, default, field in _schema()]
 
 
-def _field(keys: Keys) -> tuple[Any, FieldInfo | None]:
-    """Return the section class that holds ``keys`` and the field they name (None if they name nothing)."""
-    holder, kind, field = Scenario, Scenario, None
+def _field(keys: Keys, root: type[Section] = Scenario) -> tuple[Any, FieldInfo | None]:
+    """Return the section class below ``root`` that holds ``keys`` and the field they name (None if they name nothing)."""
+    holder: Any = root
+    kind: Any = root
+    field = None
     for key in keys:
         if isinstance(key, int):
             kind = get_args(kind)[0]

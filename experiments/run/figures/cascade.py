@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from experiments.run.figures.months import _cause
 from experiments.run.figures.style import GRID, INK, MUTED, PURPLE, RED, _empty
-from experiments.run.summary_table import date, usd
 from simulation.record.genealogy import cascades
+from simulation.words import calendar, usd
 
 #: Most nodes in the tree of a cascade.
 TREE_NODES = 40
@@ -56,7 +56,7 @@ def worst_cascade(result: Any) -> Tree | None:
             up = int(parents[up])
         if k not in kept or (up >= 0 and root[k] == chosen and k != chosen and up not in graph):
             continue
-        when = date(rows.month[k], result.scenario.run.start)
+        when = calendar(result.scenario.run.start, rows.month[k])
         text = f"{usd(owed[k])}, {_cause(causes[k])}\n{when}"
         call = next((c for c in chain[:1] if kinds[c] != "forced_sale"), None)
         if call is not None:

@@ -35,7 +35,7 @@ from experiments.run.figures.style import (
     _positive,
     _runs,
 )
-from experiments.run.summary_table import usd
+from simulation.words import usd
 from simulation.world.population import reference_chip
 
 # --- the figures ----------------------------------------------------------------------------------------------------

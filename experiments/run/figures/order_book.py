@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.run.figures.style import BLUE, GREEN, RED, SERIES, _dollars, _empty, _figure, _label
-from experiments.run.summary_table import date, usd
 from simulation.month import MONTH, advance
 from simulation.record.depth import write_book
+from simulation.words import calendar, usd
 from simulation.world.build import build_world
 from simulation.world.population import reference_chip
 
@@ -94,7 +94,7 @@ def draw_book(result: Any) -> Figure:
     _dollars(curve)
     for k, (when, book) in enumerate(books):
         best = book.limit[0] if len(book.limit) else 0.0
-        text = f"{when}, {date(book.month, result.scenario.run.start)}: best bid {usd(best)}"
+        text = f"{when}, {calendar(result.scenario.run.start, book.month)}: best bid {usd(best)}"
         curve.text(
             0.98, 0.95 - 0.075 * k, text, ha="right", va="top", color=colors[when], size=8.5, transform=curve.transAxes
         )
@@ -108,7 +108,7 @@ def draw_book(result: Any) -> Figure:
         shares.append((bottom[-1] + usd_k[-1] / 2, kind if kind != "scrap" else "scrap merchants", color))
         bottom = bottom + usd_k
     money.set_xticks(
-        range(len(books)), [f"{when}\n{date(book.month, result.scenario.run.start)}" for when, book in books]
+        range(len(books)), [f"{when}\n{calendar(result.scenario.run.start, book.month)}" for when, book in books]
     )
     money.set_xlim(-0.5, len(books) - 0.5)
     money.set_ylim(0, max(1.0, 1.08 * bottom.max()))

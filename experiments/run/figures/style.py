@@ -11,7 +11,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from experiments.run.summary_table import usd
+from simulation.words import usd
 
 # Okabe and Ito's palette, told apart with every kind of colour blindness.
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GOLD = (

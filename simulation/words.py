@@ -1,4 +1,4 @@
-"""Numbers and names as the page says them."""
+"""Numbers, dates and lists as the program says them, on the page, on the terminal and in reports."""
 
 from __future__ import annotations
 
@@ -9,13 +9,32 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def usd(x: float) -> str:
-    """Return an amount: "$950", "$11,200", "$410k", "$4.1m", "$2.31bn"."""
-    size, sign = abs(x), "−" if x <= -0.5 else ""
-    if size >= 999.5e6:
-        return f"{sign}${size / 1e9:,.2f}bn"
-    if size >= 999.5e3:
-        return f"{sign}${size / 1e6:,.1f}m"
-    return f"{sign}${size / 1e3:,.0f}k" if size >= 99_500 else f"{sign}${size:,.0f}"
+    """Return an amount: "$950", "$11,200", "$410k", "$4.1m", "$310m", "$2.31bn", "$24.6bn"; the minus stands first."""
+    size, sign = abs(x), "-" if x <= -0.5 else ""
+    if size < 99_500:
+        return f"{sign}${size:,.0f}"
+    for unit, name, digits in ((1e12, "tn", 2), (1e9, "bn", 2), (1e6, "m", 1), (1e3, "k", 0)):
+        # Three digits at most; what rounds up to the next unit is said in it.
+        parts = float(f"{size / unit:.3g}")
+        if parts >= 1.0:
+            decimals = min(digits, 2 if parts < 10 else 1 if parts < 100 else 0)
+            return f"{sign}${parts:,.{decimals}f}{name}"
+    return f"{sign}${size:,.0f}"
+
+
+def price(x: float) -> str:
+    """Return dollars and cents: "$2.27"."""
+    return f"{'-' if x < 0 else ''}${abs(x):.2f}"
+
+
+def percent(x: float) -> str:
+    """Return "37 %", with a decimal below ten per cent."""
+    return f"{100 * x:.{1 if abs(x) < 0.0995 and x else 0}f} %"
+
+
+def months(x: float) -> str:
+    """Return "14 months"."""
+    return f"{x:.0f} month{'' if abs(round(x)) == 1 else 's'}"
 
 
 def count(x: float) -> str:
@@ -45,10 +64,11 @@ def ratio(x: float) -> str:
     return f"{x:.2f}".replace("-", "−") if abs(x) < 10 else f"{x:.0f}".replace("-", "−")
 
 
-def calendar(start: str, month: int) -> str:
+def calendar(start: str, month: float) -> str:
     """Return the month ``month`` months after ``start`` ("2024-01"): "Mar 2026"."""
-    year, first = int(start[:4]), int(start[5:7]) - 1
-    return f"{_MONTHS[(first + month) % 12]} {year + (first + month) // 12}"
+    year, first = map(int, start.split("-"))
+    since = 12 * year + first - 1 + int(month)
+    return f"{_MONTHS[since % 12]} {since // 12}"
 
 
 def listed(parts: Iterable[str]) -> str:
