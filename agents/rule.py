@@ -170,7 +170,16 @@ def _disown(_typing, world):
 borrow = (lambda world: world) if numba.config.DISABLE_JIT else _disown
 
 
-def is_compiled_on_disk() -> bool:
-    """Return whether the entry rule of this source state was compiled before (a start will be quick)."""
+def compiled_mark() -> Path | None:
+    """Return the file that says that this checkout's rules are compiled; None where nothing can be written.
+
+    Numba keeps what it compiles by the place of the source: a second clone of the same source compiles once, too.
+    """
     folder = cache_folder()
-    return folder is not None and any(folder.rglob("*.nbc"))
+    return folder / f"compiled-{hashlib.sha256(str(_ROOT).encode()).hexdigest()[:16]}" if folder else None
+
+
+def is_compiled_on_disk() -> bool:
+    """Return whether the rules of this source state were compiled before from this place (a start will be quick)."""
+    mark = compiled_mark()
+    return numba.config.DISABLE_JIT or mark is not None and mark.exists()

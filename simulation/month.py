@@ -30,7 +30,9 @@ from simulation.phases.cascade import goes_on, impose_block
 from simulation.phases.close import mark_books, remember_prices, withdraw_posted
 from simulation.phases.open import move_drivers, open_books, pool_fleets, start_month
 from simulation.phases.record import keep_flows, record_month
+from simulation.prepare import prepare
 from simulation.record.checks import check_claims, check_flows, check_loans, check_means, check_units
+from simulation.world.world import World
 
 
 class Phase(NamedTuple):
@@ -100,12 +102,18 @@ run_phase = alternative("run_phase", "phase", PHASE_RULES, globals())
 STEP, MONTH, HORIZON = 0, 1, 2
 
 
-@entry
-def advance(w, stop):
+def advance(w: World, stop: int) -> None:
     """Advance the world: one phase or round (``stop`` STEP), to the end of the month (MONTH), to the horizon (HORIZON).
 
-    Stops at once when an identity is violated; ``clock.fault`` then names it.
+    Stops at once when an identity is violated; ``clock.fault`` then names it. The first call compiles the rules.
     """
+    prepare(w, walk, PHASE_RULES, CASCADE)
+    walk(w, stop)
+
+
+@entry
+def walk(w, stop):
+    """Carry out phase after phase, and round after round of the cascade, until ``stop``."""
     w = borrow(w)
     clock = w.clock[0]
     while clock.month < len(w.panel) and clock.fault == Fault.NONE:

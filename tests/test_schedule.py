@@ -138,6 +138,7 @@ LAYERS = (
     ("simulation.markets",),
     ("simulation.record",),
     ("simulation.phases",),
+    ("simulation.prepare",),
     ("simulation.month",),
     ("simulation.literature", "simulation.schedule", "simulation.words"),
     ("simulation.interventions",),
