@@ -65,8 +65,10 @@ def monthly_rent(rent, hours, performance, utilisation, overhead):
 def economic_life(rent, cost, decline, hurdle, life, scrap):
     """Return the months until a chip's margin no longer beats keeping its scrap value tied up, at most ``life``."""
     least = cost + hurdle * scrap
-    if rent <= least or least <= 0.0:
-        return 0.0 if rent <= least else life
+    if rent <= least:
+        return 0.0
+    if least <= 0.0 or decline <= 0.0:
+        return life
     return min(life, math.log(least / rent) / math.log(1.0 - decline))
 
 

@@ -7,6 +7,7 @@ from agents.rule import rule
 from agents.tables.clock import this_round
 from agents.tables.events import Cause, EventKind, SaleReason, log_event
 from agents.tables.loans import LoanKind, LoanStatus, close_out, pay_loan
+from agents.tables.lots import withdraw_offer
 from agents.tables.operators import OperatorStatus, reserve_cash, sell_coins
 from agents.valuation import units_to_cure
 
@@ -158,9 +159,7 @@ def withdraw_order(w, loan_id, node):
     while k >= 0:
         lot = w.lots[k]
         if lot.loan == loan_id and lot.reason == SaleReason.MARGIN_CALL:
-            lot.offered = 0.0
-            lot.reason = 0
-            lot.asked = -1
+            withdraw_offer(lot)
         k = lot.following
 
 

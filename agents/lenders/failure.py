@@ -12,6 +12,7 @@ from agents.tables.events import Cause, EventKind, log_event
 from agents.tables.ledger import Flow
 from agents.tables.lenders import LenderKind, LenderStatus, note_loss
 from agents.tables.loans import LoanStatus
+from agents.tables.lots import link_lot, unlink_lot
 
 #: Payments short by less are complete (USD).
 _ROUNDING = 1e-6
@@ -56,14 +57,8 @@ def hand_over_hardware(w, j, outside):
     while k >= 0:
         lot = w.lots[k]
         after = lot.following
-        w.first_lot[j] = after
-        head = w.first_lot[outside]
-        lot.owner = outside
-        lot.preceding = -1
-        lot.following = head
-        if head >= 0:
-            w.lots[head].preceding = k
-        w.first_lot[outside] = k
+        unlink_lot(w.lots, w.first_lot, k)
+        link_lot(w.lots, w.first_lot, k, outside)
         buyer.seized_units += lot.units
         k = after
     w.lenders[j].seized_units = 0.0

@@ -8,6 +8,7 @@ from agents.tables.ledger import Flow
 from agents.tables.loans import LoanKind, LoanStatus, close_loan, close_out
 from agents.tables.lots import link_lot, unlink_lot
 from agents.tables.operators import OperatorStatus, sell_coins
+from agents.tables.orders import close_order
 
 
 @rule
@@ -119,9 +120,7 @@ def cancel_orders(w, clock):
                 lender = w.lenders[order.lender]
                 lender.committed = max(0.0, lender.committed - order.units * order.advance)
             clock.cancelled += order.units * order.cost
-            order.operator = -1
-            order.following = clock.free_order
-            clock.free_order = k
+            close_order(w.orders, clock, k)
 
 
 @rule

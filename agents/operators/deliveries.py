@@ -12,6 +12,7 @@ from agents.tables.lenders import LenderStatus
 from agents.tables.loans import LoanKind, open_loan
 from agents.tables.lots import open_lot
 from agents.tables.operators import OperatorStatus, occupy, sell_coins
+from agents.tables.orders import close_order
 
 #: A cancellation below this part of the order is no event.
 _NOTED = 0.01
@@ -112,6 +113,4 @@ def deliver_orders(w, clock):
         if order.operator >= 0 and order.due <= clock.month:
             if w.operators[order.operator].status != OperatorStatus.DEFAULTED:
                 deliver_order(order, w, clock)
-            order.operator = -1
-            order.following = clock.free_order
-            clock.free_order = k
+            close_order(w.orders, clock, k)

@@ -7,9 +7,9 @@ import math
 from agents.lenders.offers import lending_room, loan_term, sized_loan
 from agents.miners.notes import pledge_coins
 from agents.rule import rule
-from agents.tables.clock import Fault, stop_run
 from agents.tables.ledger import Flow
 from agents.tables.operators import OperatorKind, OperatorStatus, free_units, mark_own, occupy, reserve_cash, spare_cash
+from agents.tables.orders import open_order
 from agents.valuation import believed_decline, monthly_rent, value_in_use
 
 
@@ -120,6 +120,17 @@ def raise_equity(w, clock, op, need):
 
 
 @rule
+def commit_loan(order, lender_id, lender, advance, rate, clock):
+    """Let a lender commit ``advance`` (USD a unit) at ``rate`` (a year) to a purchase."""
+    order.lender = lender_id
+    order.advance = advance
+    order.rate = rate
+    lender.committed += order.units * advance
+    lender.lent_month += order.units * advance
+    clock.new_commitments += order.units * advance
+
+
+@rule
 def place_order(w, clock, o, op):
     """Order new chips: value above cost, power, equity and a lender permitting; pay the deposit (USD, GPU)."""
     terms = w.terms[0]
@@ -145,30 +156,16 @@ def place_order(w, clock, o, op):
     deposit = units * terms.credit_deposit * cost
     if units * cost < terms.credit_order_minimum or deposit > op.cash:
         return
-    k = clock.free_order
+    k = open_order(w.orders, clock, o, g, units, cost, clock.month + terms.credit_delivery_lag)
     if k < 0:
-        stop_run(clock, Fault.ORDERS_FULL, clock.used_orders, 0.0)
         return
-    order = w.orders[k]
-    clock.free_order = order.following
-    clock.used_orders = max(clock.used_orders, k + 1)
-    order.operator = o
-    order.lender = lender_id
-    order.chip = g
-    order.units = units
-    order.cost = cost
-    order.advance = advance
-    order.rate = rate
-    order.life = loan_term(w, clock, w.lenders[lender_id], chip) if lender_id >= 0 else 1.0
-    order.due = clock.month + terms.credit_delivery_lag
     op.cash -= deposit
     w.book[Flow.VENDOR_DEPOSIT] += deposit
     op.committed += max(0.0, units * (cost * (1.0 - terms.credit_deposit) - advance))
     occupy(op, chip, units)
     if lender_id >= 0:
-        w.lenders[lender_id].committed += units * advance
-        w.lenders[lender_id].lent_month += units * advance
-        clock.new_commitments += units * advance
+        commit_loan(w.orders[k], lender_id, w.lenders[lender_id], advance, rate, clock)
+        w.orders[k].life = loan_term(w, clock, w.lenders[lender_id], chip)
 
 
 @rule

@@ -152,5 +152,5 @@ def occupy(op, chip, units):
 
 @rule
 def can_bid(op, terms):
-    """Return whether a peer is sound enough to buy: not in arrears, not in default, DSCR above the least."""
+    """Return whether a peer is sound enough to buy: not in arrears, not in default, DSCR at least the least."""
     return op.status == OperatorStatus.HEALTHY and op.arrears <= 0.0 and op.dscr >= terms.market_peer_dscr

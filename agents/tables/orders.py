@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from agents.rule import rule
 from agents.schema import Table, f, i
+from agents.tables.clock import Fault, stop_run
 
 ORDER = Table(
     "orders",
@@ -20,3 +22,37 @@ ORDER = Table(
         i("following", "order", "next free row", -1),
     ),
 )
+
+
+@rule
+def open_order(orders, clock, operator, chip, units, cost, due):
+    """Take a free row for ``units`` chips (GPU) at ``cost`` (USD a unit), due in a month; return it, -1 if the table is full.
+
+    Nobody has committed a loan yet.
+    """
+    k = clock.free_order
+    if k < 0:
+        stop_run(clock, Fault.ORDERS_FULL, clock.used_orders, 0.0)
+        return -1
+    order = orders[k]
+    clock.free_order = order.following
+    clock.used_orders = max(clock.used_orders, k + 1)
+    order.operator = operator
+    order.lender = -1
+    order.chip = chip
+    order.units = units
+    order.cost = cost
+    order.advance = 0.0
+    order.rate = 0.0
+    order.life = 1.0
+    order.due = due
+    return k
+
+
+@rule
+def close_order(orders, clock, k):
+    """Give the row of a commitment that is delivered or cancelled back."""
+    order = orders[k]
+    order.operator = -1
+    order.following = clock.free_order
+    clock.free_order = k

@@ -13,6 +13,7 @@ from agents.lenders.collateral import price_seized
 from agents.rule import rule
 from agents.tables.buyers import BuyerKind
 from agents.tables.events import Cause, EventKind, SaleReason, log_event
+from agents.tables.lots import withdraw_offer
 from agents.tables.operators import OperatorStatus
 from simulation.markets.auction import (
     ASK_FILL,
@@ -251,8 +252,7 @@ def offer_voluntary(w, clock, node):
     while k >= 0:
         lot = w.lots[k]
         if lot.reason == SaleReason.CHURN or lot.reason == SaleReason.DEALER:
-            lot.offered = 0.0
-            lot.asked = -1
+            withdraw_offer(lot)
         k = lot.following
 
 

@@ -7,6 +7,7 @@ import math
 from agents.rule import rule
 from agents.tables.buyers import BuyerKind
 from agents.tables.events import SaleReason
+from agents.tables.lots import withdraw_offer
 from agents.tables.operators import OperatorStatus, mark_own
 
 
@@ -24,8 +25,7 @@ def withdraw_posted(w, clock):
             lot = w.lots[k]
             if lot.offered > 0.0:
                 if lot.reason == SaleReason.ARREARS and op.arrears <= 0.0 and op.status != OperatorStatus.DEFAULTED:
-                    lot.offered = 0.0
-                    lot.asked = -1
+                    withdraw_offer(lot)
                 else:
                     left = 1
             k = lot.following
