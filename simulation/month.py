@@ -125,7 +125,7 @@ def walk(w, stop):
         if phase == CASCADE:
             if goes_on(w, clock):
                 after = CASCADE
-                if clock.turn >= w.terms[0].run_max_turns:
+                if clock.turn + 1 >= w.terms[0].run_max_turns:
                     stop_run(clock, Fault.ENDLESS, clock.turn, 0.0)
             clock.turn += 1
         elif phase == RECORD:

@@ -13,7 +13,7 @@ is specified nowhere, or the change changes nothing. Survivors known to change n
 How: one process imports everything and collects the tests once; a fork of it traces which test reaches which rule and
 how long it takes; then every mutant is a fork that puts other code into the function (``__code__``, so that whoever
 imported the function calls the mutant), runs those tests with pytest and ends. Rules run interpreted. What tests keep
-between them (``@cache``) is filled beforehand with rules that raise: nothing that a rule returned is ever kept.
+between them (``@cache``) is filled beforehand with rules that raise: nothing that a mutant changes is kept.
 
 Not mutated: constants of modules, columns and enum members by another one, ``sequence(...)`` of month.py. Needs fork.
 """
@@ -577,7 +577,7 @@ def main(argv: Sequence[str] | None = None, root: Path = ROOT, folders: Sequence
     if options.sample is not None and options.sample < len(chosen):
         drawn = set(random.Random(options.seed).sample(range(len(chosen)), options.sample))
         chosen = [m for k, m in enumerate(chosen) if k in drawn]
-    if options.list:
+    if options.list or not chosen:
         for mutant in chosen:
             print(f"{mutant.id}  {mutant.change}")
         print(f"{len(chosen)} mutants of {len({m.rule for m in chosen})} rules")

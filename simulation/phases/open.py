@@ -51,7 +51,7 @@ def move_drivers(w, clock):
     clock.stress_coin = path.stress_coin
     clock.stress_demand = path.stress_demand
     # The network grows while mining pays and shrinks when it does not (difficulty follows).
-    pays = min(_FASTEST, max(-1.0, clock.hashprice / terms.miners_breakeven - 1.0))
+    pays = min(_FASTEST, clock.hashprice / terms.miners_breakeven - 1.0)
     clock.hashprice *= math.exp(path.btc_return - terms.miners_network_growth * pays)
     if clock.month == terms.miners_halving_month:
         clock.hashprice *= terms.miners_halving_factor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agents.lenders.marks import seized_at
 from agents.rule import rule
 from agents.tables.buyers import BuyerKind
 from agents.tables.events import EventKind
@@ -10,7 +11,7 @@ from agents.tables.loans import LoanKind, LoanStatus
 from agents.tables.operators import OperatorKind, OperatorStatus
 from agents.valuation import believed_decline, economic_life, monthly_rent
 from simulation.markets.auction import rank_down
-from simulation.record.depth import _LARGEST, _LIFE, _PLEDGED, _UNITS
+from simulation.record.depth import _LARGEST, _LIFE, _PLEDGED
 
 N_LENDER_KINDS = len(LenderKind)
 N_BUYER_KINDS = len(BuyerKind)
@@ -89,7 +90,7 @@ def record_loans(w, clock, row):
 
 @rule
 def record_lots(w, clock, row, largest, debt):
-    """Sum units by generation: all, pledged, pledged by the largest borrower (GPU); write the life of collateral,
+    """Sum units by generation: pledged, pledged by the largest borrower (GPU); write the life of collateral,
     operators' contracts and buyers' hardware. One pass, because the table is the largest."""
     n_l = len(w.lenders)
     n_lo = n_l + len(w.operators)
@@ -97,7 +98,6 @@ def record_lots(w, clock, row, largest, debt):
     oldest = w.terms[0].marks_asset_life - clock.month
     measure_lives(w, clock, w.scratch[_LIFE])
     for g in range(len(w.chips)):
-        w.scratch[_UNITS, g] = 0.0
         w.scratch[_PLEDGED, g] = 0.0
         w.scratch[_LARGEST, g] = 0.0
     asset_usd = 0.0
@@ -108,7 +108,6 @@ def record_lots(w, clock, row, largest, debt):
         if lot.owner < 0:
             continue
         chip = w.chips[lot.chip]
-        w.scratch[_UNITS, lot.chip] += lot.units
         if lot.loan >= 0 and lot.seized < 0:
             w.scratch[_PLEDGED, lot.chip] += lot.units
             if w.loans[lot.loan].borrower == largest:
@@ -137,7 +136,7 @@ def record_operators(w, clock, row, dscr, order, spare):
     if n > 0:
         rank_down(dscr, order, n, spare)
         row.dscr_median = dscr[order[n // 2]]
-        row.dscr_low = dscr[order[min(n - 1, (9 * n) // 10)]]
+        row.dscr_low = dscr[order[(9 * n) // 10]]
     n_l = len(w.lenders)
     for k in range(clock.open_events, clock.events):
         e = w.events[k]
@@ -168,7 +167,7 @@ def record_kinds(w, clock):
         out.cash += lender.cash
         out.loans += lender.book - lender.allowance
         out.lines += lender.lent_lines
-        out.hardware += min(lender.seized_value, lender.allowance)
+        out.hardware += seized_at(lender)
         out.debt += lender.deposits + lender.borrowed
     for op in w.operators:
         out = w.kind_panel[base + N_LENDER_KINDS + op.kind]

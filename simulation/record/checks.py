@@ -74,9 +74,11 @@ def check_claims(w, clock):
 def check_means(w, clock):
     """Check that nobody holds less than nothing (USD, coins) and that no operator uses more power than it has (kW)."""
     for j in range(len(w.lenders)):
-        least = min(w.lenders[j].cash, w.lenders[j].deposits)
-        if not (least >= -_DOLLAR):
-            stop_run(clock, Fault.NEGATIVE, j, least)
+        lender = w.lenders[j]
+        if not (lender.cash >= -_DOLLAR):
+            stop_run(clock, Fault.NEGATIVE, j, lender.cash)
+        if not (lender.deposits >= -_DOLLAR):
+            stop_run(clock, Fault.NEGATIVE, j, lender.deposits)
     for o in range(len(w.operators)):
         op = w.operators[o]
         if not (op.used_power <= op.site_power * (1.0 + _PART) + 1.0):
@@ -85,6 +87,8 @@ def check_means(w, clock):
             stop_run(clock, Fault.NEGATIVE, len(w.lenders) + o, op.cash)
         if not (op.btc >= -_PART):
             stop_run(clock, Fault.NEGATIVE, len(w.lenders) + o, op.btc)
+        if not (op.eth >= -_PART):
+            stop_run(clock, Fault.NEGATIVE, len(w.lenders) + o, op.eth)
     for b in range(len(w.buyers)):
         if not (w.buyers[b].budget >= -_DOLLAR):
             stop_run(clock, Fault.NEGATIVE, len(w.lenders) + len(w.operators) + b, w.buyers[b].budget)
@@ -100,7 +104,7 @@ def sector_cash(w, sector):
     elif sector == OPERATORS:
         for op in w.operators:
             cash += op.cash
-    elif sector == BUYERS:
+    else:
         for buyer in w.buyers:
             cash += buyer.budget
     return cash

@@ -60,7 +60,7 @@ PANEL = Table(
         f("illusion", "ratio", "booked over executable value"),
         f("dscr_median", "ratio", "median DSCR of operators with debt"),
         f("dscr_low", "ratio", "tenth percentile of the DSCR of operators with debt"),
-        f("dscr_below_one", "share", "share of performing debt owed by operators with a DSCR below one"),
+        f("dscr_below_one", "share", "share of performing secured debt owed by operators with a DSCR below one"),
         f("headroom_thin", "share", "share of performing secured debt within five points of its covenant LTV"),
         f("debt_life", "month", "remaining life of secured debt at its scheduled amortisation (weighted)"),
         f("asset_life", "month", "remaining economic life of its collateral (weighted)"),

@@ -346,8 +346,9 @@ def test_lines_are_drawn_before_deposits_are_raised_and_in_bad_times_too(rise, i
 
 def test_the_haircut_that_a_lender_is_given_limits_what_it_draws():
     w, lender = debtor_of(1)
+    w.clock[0].haircut = 0.4
     sound_lender(w, eligible=40.0, capital_ratio=0.0)
-    fund(w, lender, 100.0)
+    fund(w, lender, 100.0)  # at a haircut of 0.25
     assert drawn(w) == [30.0]
 
 
@@ -496,6 +497,15 @@ def test_each_lender_still_alive_funds_itself_and_failed_ones_are_passed_over():
     assert w.lenders.status[:3].tolist() == [LenderStatus.ACTIVE, LenderStatus.FAILED, LenderStatus.ACTIVE]
     assert w.lenders.losses_year[:3].tolist() == [10.0, 0.0, 10.0]
     assert booked(w) == pytest.approx({Flow.DEPOSIT_INTEREST: 24.0, Flow.DEPOSIT_IN: 198.0})
+
+
+def test_lines_are_drawn_at_the_haircut_of_the_month():
+    w, lender = debtor_of(1)
+    w.clock[0].haircut = 0.4
+    put(lender, cash=0.0, eligible=50.0, book=900.0, capital_ratio=0.0)
+    commit(w, 0, lender=0, units=10.0, advance=40.0, due=1)
+    fund_lenders(w, w.clock[0])
+    assert drawn(w) == pytest.approx([30.0])
 
 
 def test_outside_investors_pay_out_what_they_receive_and_put_in_what_they_pay():

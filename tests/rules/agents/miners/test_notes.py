@@ -50,9 +50,9 @@ BANK = (LenderKind.BANK, LenderStatus.ACTIVE)
 def pays(w, rule, *arguments):
     """Carry a rule out on a month's open book and check that what it adds explains every change of cash."""
     before = cash_of(w)
-    w.book += 7.0
+    w.book[:] += 7.0
     result = rule(w, w.clock[0], *arguments)
-    w.book -= 7.0
+    w.book[:] -= 7.0
     assert [after - b for after, b in zip(cash_of(w), before, strict=True)] == pytest.approx(explained(w))
     return result
 

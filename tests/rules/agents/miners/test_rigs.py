@@ -35,9 +35,9 @@ def miner(*, hashprice: float = 50.0, stress_coin: int = 0, **operator: float):
 def run(w, op):
     """Mine on a month's open book; what it adds explains every change of cash."""
     before = cash_of(w)
-    w.book += 7.0
+    w.book[:] += 7.0
     mine(op, w.clock[0], w.terms[0], w.book)
-    w.book -= 7.0
+    w.book[:] -= 7.0
     assert [after - b for after, b in zip(cash_of(w), before, strict=True)] == pytest.approx(explained(w))
 
 

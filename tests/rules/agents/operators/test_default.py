@@ -17,15 +17,16 @@ from agents.tables.events import Cause, EventKind, SaleReason, log_event
 from agents.tables.ledger import Flow
 from agents.tables.loans import LoanKind, LoanStatus
 from agents.tables.operators import OperatorStatus
+from agents.tables.orders import open_order
 from tests.rules.worlds import add_loan, add_lot, cash_of, events, explained, operator_node, small_world
 
 
 def pays(w, rule, *arguments):
     """Carry a rule out on a month's open book and check that what it adds explains every change of cash."""
     before = cash_of(w)
-    w.book += 7.0
+    w.book[:] += 7.0
     result = rule(w, w.clock[0], *arguments)
-    w.book -= 7.0
+    w.book[:] -= 7.0
     assert [after - b for after, b in zip(cash_of(w), before, strict=True)] == pytest.approx(explained(w))
     return result
 
@@ -43,13 +44,9 @@ def lots_of(w, node: int) -> list[int]:
 
 
 def commit(w, operator: int, lender: int, units: float, cost: float, advance: float) -> int:
-    """Take a free row for an order."""
-    clock = w.clock[0]
-    k = clock.free_order
-    order = w.orders[k]
-    clock.free_order = order.following
-    clock.used_orders = max(clock.used_orders, k + 1)
-    order.operator, order.lender, order.units, order.cost, order.advance = operator, lender, units, cost, advance
+    """Order units, ``advance`` USD of the ``cost`` of each from a lender; return the order's row."""
+    k = open_order(w.orders, w.clock[0], operator, 0, units, cost, 99)
+    w.orders[k].lender, w.orders[k].advance = lender, advance
     return k
 
 
@@ -347,6 +344,7 @@ def test_a_claim_that_its_collateral_covers_takes_no_part(collateral, share, pai
     ("collateral", "cash", "paid_out"),
     [
         (0.0, 300.0, 200.0),
+        (0.0, 100.5, 0.5),
         (0.5, 300.0, 200.5),  # half a dollar of debt is none
         (1.0, 300.0, 0.0),
     ],

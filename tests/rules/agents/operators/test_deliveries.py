@@ -11,18 +11,15 @@ from agents.tables.ledger import Flow
 from agents.tables.lenders import LenderStatus
 from agents.tables.loans import LoanKind, LoanStatus
 from agents.tables.operators import OperatorStatus
+from agents.tables.orders import open_order
 from tests.rules.worlds import cash_of, events, explained, operator_node, small_world, some_terms
 
 
 def commit(w, **columns: float) -> int:
-    """Take a free row for an order: operator 1 ordered ten units of chip 3 at 100 USD, of which lender 2 gives 60."""
-    clock = w.clock[0]
-    k = clock.free_order
+    """Order ten units of chip 3 for operator 1 at 100 USD, 60 of them from lender 2; return the order's row."""
+    k = open_order(w.orders, w.clock[0], 1, 3, 10.0, 100.0, 5)
     order = w.orders[k]
-    clock.free_order = order.following
-    clock.used_orders = max(clock.used_orders, k + 1)
-    order.operator, order.lender, order.chip = 1, 2, 3
-    order.units, order.cost, order.advance, order.rate, order.life, order.due = 10.0, 100.0, 60.0, 0.09, 40.0, 5
+    order.lender, order.advance, order.rate, order.life = 2, 60.0, 0.09, 40.0
     for name, value in columns.items():
         setattr(order, name, value)
     return k
@@ -61,9 +58,9 @@ def ordered(*, units: float = 10.0, cost: float = 100.0, advance: float = 60.0, 
 def deliver(w, order):
     """Deliver on a month's open book; what it adds explains every change of cash."""
     before = cash_of(w)
-    w.book += 7.0
+    w.book[:] += 7.0
     deliver_order(order, w, w.clock[0])
-    w.book -= 7.0
+    w.book[:] -= 7.0
     assert [after - b for after, b in zip(cash_of(w), before, strict=True)] == pytest.approx(explained(w))
 
 

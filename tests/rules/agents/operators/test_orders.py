@@ -9,6 +9,7 @@ import pytest
 from agents.operators.orders import (
     choose_chip,
     choose_lender,
+    commit_loan,
     count_names,
     good_times,
     order_chips,
@@ -19,8 +20,9 @@ from agents.operators.orders import (
 from agents.tables.clock import Fault
 from agents.tables.ledger import Flow
 from agents.tables.lenders import LenderKind, LenderStatus
-from agents.tables.loans import LoanKind, LoanStatus
+from agents.tables.loans import LoanKind
 from agents.tables.operators import OperatorKind, OperatorStatus
+from agents.tables.orders import open_order
 from tests.rules.worlds import add_loan, cash_of, explained, small_world
 
 #: Fit-out costs a quarter of the list price; a chip is used for ten months; rents fall as operators believe.
@@ -58,9 +60,9 @@ TERMS = {
 def pays(w, rule, *arguments):
     """Carry a rule out on a month's open book and check that what it adds explains every change of cash."""
     before = cash_of(w)
-    w.book += 7.0
+    w.book[:] += 7.0
     result = rule(w, w.clock[0], *arguments)
-    w.book -= 7.0
+    w.book[:] -= 7.0
     assert [after - b for after, b in zip(cash_of(w), before, strict=True)] == pytest.approx(explained(w))
     return result
 
@@ -349,6 +351,17 @@ def test_an_operator_raises_what_it_needs_up_to_a_part_of_its_own_equity(need, d
 
 
 # --- the order -------------------------------------------------------------------------------------------------
+def test_a_lender_commits_its_advance_for_each_unit_of_an_order():
+    w = small_world(lenders=3)
+    lender, clock = w.lenders[2], w.clock[0]
+    lender.committed, lender.lent_month, clock.new_commitments = 11.0, 12.0, 13.0
+    o = w.orders[open_order(w.orders, clock, 0, 0, 5.0, 100.0, 9)]
+    commit_loan(o, 2, lender, 60.0, 0.09, clock)
+    assert (o.lender, o.advance, o.rate, o.units, o.cost) == (2, 60.0, 0.09, 5.0, 100.0)
+    assert (lender.committed, lender.lent_month, clock.new_commitments) == (311.0, 312.0, 313.0)
+    assert lender.cash == 0.0
+
+
 def buyer(*, terms: dict[str, float] | None = None, lender: dict[str, float] | None = None, **columns: float):
     """Return a world in which operator 1 wants chip 1: 100 USD and 2 kW, 60 USD from the bank and 40 its own.
 
@@ -398,6 +411,13 @@ def test_an_order_commits_lender_operator_and_power_and_pays_the_deposit():
         ({"used_power": 94.0}, {}, {}, 3.0),  # 6 kW are free
         ({"used_power": 0.0}, {}, {}, 4.0),  # a newcomer grows by 0.4 of a fifth of its site
         ({}, {"name_limit": 0.024}, {}, 4.0),  # the lender has room for 240
+        # A lender that gives a dollar a unit has 100 for a name; growth would allow 120.
+        (
+            {"used_power": 600.0, "site_power": 2000.0, "cash": 20000.0},
+            {"advance_rate": 0.01, "max_ltv": 0.01, "name_limit": 0.01},
+            {},
+            100.0,
+        ),
         ({"cash": 300.0}, {}, {}, 5.0),  # 300 - 30 - 70 = 200 pay for five
         ({"cash": 300.0, "committed": 110.0}, {}, {}, 4.0),
         ({"cash": 300.0, "overheads": 20.0}, {}, {}, 4.25),

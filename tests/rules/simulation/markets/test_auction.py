@@ -197,8 +197,9 @@ AUCTIONS = {
         [(0, 4)],
         8, 4, [0, 3, 1], [4],
     ),
-    "the best bid takes all": ([(6, 9, RICH), (10, 3, RICH), (8, 5, RICH)], [(2, 2)], 10, 2, [0, 2, 0], [2]),
-    "just covered": ([(6, 9, RICH), (10, 3, RICH), (8, 5, RICH)], [(0, 8)], 8, 8, [0, 3, 5], [8]),
+    "the best bid takes all": ([(6, 9, RICH), (10.1, 3, RICH), (8.1, 5, RICH)], [(2, 2)], 10.1, 2, [0, 2, 0], [2]),
+    "the second best in part": ([(6, 9, RICH), (10, 3, RICH), (8.1, 5, RICH)], [(0, 7)], 8.1, 7, [0, 3, 4], [7]),
+    "just covered": ([(6, 9, RICH), (10.1, 3, RICH), (8.1, 5, RICH)], [(0, 8)], 8.1, 8, [0, 3, 5], [8]),
     # At 4 the first would buy 9 of the 6 units, at 10 only 3.6: 36/6.
     "money between limits": ([(4, 7, RICH), (10, 100, 36)], [(0, 6)], 6, 6, [0, 6], [6]),
     # At 6 the first just takes all; the second bids exactly that and gets nothing: who bids more comes first.

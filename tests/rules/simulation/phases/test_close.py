@@ -19,17 +19,17 @@ def seller(*reasons: SaleReason, arrears: float = 0.0, status: int = OperatorSta
     w = small_world(operators=2)
     add_lot(w, node=operator_node(w, 0), offered=9.0, reason=SaleReason.ARREARS, asked=4)
     for reason in reasons:
-        add_lot(w, node=operator_node(w, 1), offered=9.0, reason=reason, asked=4)
+        add_lot(w, node=operator_node(w, 1), offered=9.0, reason=reason, asked=4, reserve=5.0)
     w.operators.selling[:] = 1, selling
     w.operators.arrears[:] = 6.0, arrears
     w.operators[1].status = status
     withdraw_posted(w, w.clock[0])
     assert (w.lots[0].offered, w.lots[0].asked, w.operators[0].selling) == (9.0, 4, 1), "it is still in arrears"
     count = len(reasons) + 1
-    return [(lot.offered, lot.asked) for lot in w.lots[1:count]], w.operators[1].selling
+    return [(lot.offered, lot.asked, lot.reserve) for lot in w.lots[1:count]], w.operators[1].selling
 
 
-OFF, ON = (0.0, -1), (9.0, 4)
+OFF, ON = (0.0, -1, 0.0), (9.0, 4, 5.0)
 ARREARS, CALL = SaleReason.ARREARS, SaleReason.MARGIN_CALL
 
 
