@@ -134,14 +134,12 @@ def value_chips(w, clock):
 
 
 @rule
-def bid_limit(w, clock, terms, b, g, premium):
-    """Return bidder ``b``'s limit for generation ``g`` (USD/GPU), never above the list price while on sale."""
-    chip = w.chips[g]
-    n_o = len(w.operators)
-    if b < n_o:
-        limit = w.value[b, g] * (1.0 - premium)
+def bid_limit(n_operators, buyers, chip, terms, clock, b, value, premium):
+    """Return bidder ``b``'s limit for a generation that it values at ``value`` (USD/GPU), never above the list price while on sale."""
+    if b < n_operators:
+        limit = value * (1.0 - premium)
     else:
-        limit = buyer_limit(w.buyers[b - n_o], chip, w.value[b, g], premium, terms)
+        limit = buyer_limit(buyers[b - n_operators], chip, value, premium, terms)
     if clock.month < chip.end_of_sale:
         limit = min(limit, chip.list_price)
     return limit

@@ -9,57 +9,61 @@ from agents.tables.operators import can_bid, free_units, spare_cash
 from simulation.markets.auction import BIDDER, CAP, DUST, HOPS, LIMIT, MONEY
 from simulation.markets.tape import TapeRow, note_row
 
+# These take tables, not the world: to hand the world on costs more than what they do.
+
 
 @rule
-def is_sound(w, terms, b):
+def is_sound(operators, terms, b):
     """Return whether bidder ``b`` may bid at all: peers must be sound, others always may."""
-    return b >= len(w.operators) or can_bid(w.operators[b], terms)
+    return b >= len(operators) or can_bid(operators[b], terms)
 
 
 @rule
-def bidder_units(w, terms, b, g):
-    """Return how many units of generation ``g`` bidder ``b`` has power for (GPU)."""
-    n_o = len(w.operators)
+def bidder_units(operators, buyers, chip, terms, b):
+    """Return how many units of a generation bidder ``b`` has power for (GPU)."""
+    n_o = len(operators)
     if b < n_o:
-        return free_units(w.operators[b], w.chips[g])
-    return buyer_units(w.buyers[b - n_o], w.chips[g], terms)
+        return free_units(operators[b], chip)
+    return buyer_units(buyers[b - n_o], chip, terms)
 
 
 @rule
-def bidder_money(w, terms, b):
+def bidder_money(operators, buyers, terms, b):
     """Return what bidder ``b`` can spend on one lot (USD): peers bid with part of their spare cash."""
-    n_o = len(w.operators)
+    n_o = len(operators)
     if b < n_o:
-        return terms.market_peer_cash * spare_cash(w.operators[b], terms)
-    return buyer_money(w.buyers[b - n_o])
+        return terms.market_peer_cash * spare_cash(operators[b], terms)
+    return buyer_money(buyers[b - n_o])
 
 
 @rule
-def weigh_bid(w, clock, terms, b, g, premium, hops):
-    """Return (BID or why not, limit, units, money) of bidder ``b`` for generation ``g`` at ``hops`` from the seller.
+def weigh_bid(operators, buyers, chip, terms, clock, b, value, premium, hops):
+    """Return (BID or why not, limit, units, money) of bidder ``b`` at ``hops`` from the seller, for a generation that it values at ``value`` (USD/GPU).
 
-    The limit (USD/GPU) is net of brokerage for each hop beyond the first; money (USD) leaves room for it.
+    The limit (USD/GPU) is net of brokerage for each hop beyond the first; money (USD) leaves room for it. Who makes no
+    bid is not weighed further: 0 stands for what was not asked.
     """
+    if not is_sound(operators, terms, b):
+        return TapeRow.NOT_SOUND, 0.0, 0.0, 0.0
     fee = terms.market_finder_fee * max(0.0, hops - 1.0)
-    limit = bid_limit(w, clock, terms, b, g, premium) * (1.0 - fee)
-    units = bidder_units(w, terms, b, g)
-    money = bidder_money(w, terms, b) / (1.0 + fee)
-    why = TapeRow.BID
-    if not is_sound(w, terms, b):
-        why = TapeRow.NOT_SOUND
-    elif limit <= 0.0:
-        why = TapeRow.NO_VALUE
-    elif units < DUST:
-        why = TapeRow.NO_POWER
-    elif money < limit * DUST:
-        why = TapeRow.NO_MONEY
-    return why, limit, units, money
+    limit = bid_limit(len(operators), buyers, chip, terms, clock, b, value, premium) * (1.0 - fee)
+    if limit <= 0.0:
+        return TapeRow.NO_VALUE, limit, 0.0, 0.0
+    units = bidder_units(operators, buyers, chip, terms, b)
+    if units < DUST:
+        return TapeRow.NO_POWER, limit, units, 0.0
+    money = bidder_money(operators, buyers, terms, b)
+    if money < limit * DUST:
+        return TapeRow.NO_MONEY, limit, units, money
+    return TapeRow.BID, limit, units, money / (1.0 + fee)
 
 
 @rule
 def add_bid(w, clock, terms, n, b, g, premium, hops):
     """Append bidder ``b``'s order as bid ``n``, if it makes one; return the number of bids."""
-    why, limit, units, money = weigh_bid(w, clock, terms, b, g, premium, hops)
+    why, limit, units, money = weigh_bid(
+        w.operators, w.buyers, w.chips[g], terms, clock, b, w.value[b, g], premium, hops
+    )
     if why != TapeRow.BID:
         return n
     w.scratch[LIMIT, n] = limit
@@ -117,7 +121,8 @@ def collect_bids(w, clock, terms, g, seller, months):
 @rule
 def note_absent(w, clock, terms, g, seller, months):
     """Note the contacts reached that make no bid, and why; return how many contacts were reached."""
-    premium = risk_premium(w.chips[g], terms)
+    chip = w.chips[g]
+    premium = risk_premium(chip, terms)
     n_l = len(w.lenders)
     first = 0
     reached = len(w.value) - 1
@@ -126,7 +131,10 @@ def note_absent(w, clock, terms, g, seller, months):
     for j in range(reached):
         b = j if seller < 0 else w.contact[first + j] - n_l
         hops = 1.0 if seller < 0 else float(w.contact_hops[first + j])
-        why, limit, _units, _money = weigh_bid(w, clock, terms, b, g, premium, hops)
+        why, _limit, _units, _money = weigh_bid(
+            w.operators, w.buyers, chip, terms, clock, b, w.value[b, g], premium, hops
+        )
         if why != TapeRow.BID:
+            limit = bid_limit(len(w.operators), w.buyers, chip, terms, clock, b, w.value[b, g], premium)
             note_row(w, clock, why, n_l + b, g, limit, 0.0)
     return reached

@@ -26,11 +26,12 @@ def write_bids(w, clock, premium):
     for g in range(len(w.chips)):
         premium[g] = risk_premium(w.chips[g], terms)
     for b in range(len(w.bid)):
-        bids = b < len(w.bid) - 1 and is_sound(w, terms, b)
+        bids = b < len(w.bid) - 1 and is_sound(w.operators, terms, b)
         for g in range(len(w.chips)):
             limit = 0.0
             if bids and w.chips[g].stock > 0.0:
-                limit = max(0.0, bid_limit(w, clock, terms, b, g, premium[g]))
+                limit = bid_limit(len(w.operators), w.buyers, w.chips[g], terms, clock, b, w.value[b, g], premium[g])
+                limit = max(0.0, limit)
             w.bid[b, g] = limit
 
 
@@ -39,13 +40,13 @@ def read_money(w, money):
     """Write what each bidder could spend now (USD)."""
     terms = w.terms[0]
     for b in range(len(w.bid)):
-        money[b] = bidder_money(w, terms, b) if is_sound(w, terms, b) else 0.0
+        money[b] = bidder_money(w.operators, w.buyers, terms, b) if is_sound(w.operators, terms, b) else 0.0
 
 
 @rule
 def wanted_units(w, b, g, money, limit):
     """Return the units bidder ``b`` wants at its limit: power and money permitting (GPU)."""
-    return min(bidder_units(w, w.terms[0], b, g), money / limit)
+    return min(bidder_units(w.operators, w.buyers, w.chips[g], w.terms[0], b), money / limit)
 
 
 @entry
@@ -57,7 +58,7 @@ def write_book(w, g, limit, units):
     w = borrow(w)
     terms = w.terms[0]
     for b in range(len(w.bid)):
-        money = bidder_money(w, terms, b) if is_sound(w, terms, b) else 0.0
+        money = bidder_money(w.operators, w.buyers, terms, b) if is_sound(w.operators, terms, b) else 0.0
         limit[b] = w.bid[b, g] if money > _SPENDABLE else 0.0
         units[b] = wanted_units(w, b, g, money, limit[b]) if limit[b] > 0.0 else 0.0
 

@@ -283,6 +283,15 @@ def test_all_defaults_of_a_round_are_carried_out_declared_first_then_accelerated
     ]
 
 
+def test_a_single_default_is_carried_out_to_its_end():
+    w = small_world(operators=2)
+    w.operators[1].failing = 1 + Cause.DSCR
+    loan = add_loan(w, operator=1)
+    lot = add_lot(w, node=operator_node(w, 1), loan=loan)
+    assert pays(w, carry_out_defaults) == 1
+    assert (w.loans[loan].status, w.lots[lot].owner) == (LoanStatus.DEFAULTED, 0)
+
+
 def test_a_round_in_which_nobody_fails_has_no_defaults():
     w = small_world(operators=2)
     loan = add_loan(w, operator=1)

@@ -108,17 +108,22 @@ def test_a_sale_is_booked_by_the_sectors_of_seller_and_buyer(sellers, from_marke
 
 
 # --- the seller ------------------------------------------------------------------------------------------------
-def seized(w, principal: float = 100.0):
-    """Lender 1's lot, seized from operator 1: its claim has recovered 7 so far, the month 5."""
+def seized(w, principal: float = 100.0, older: int = 1):
+    """Lender 1's lot, seized from operator 1: its claim has recovered 7 so far, the month 5. Another's loan may be older."""
+    for _ in range(older):
+        add_loan(w, lender=0, operator=0, usd=50.0)
     k = add_loan(w, lender=1, operator=1, usd=principal, status=LoanStatus.DEFAULTED, recovered=7.0)
     w.clock[0].recoveries = 5.0
     return w.loans[k], w.lots[add_lot(w, node=OTHER_LENDER, chip=1, loan=k, reason=SaleReason.SEIZED, vintage=1.0)]
 
 
+@pytest.mark.parametrize("older", [0, 1])
 @pytest.mark.parametrize(("usd", "taken", "surplus"), [(30.0, 30.0, 0.0), (100.0, 100.0, 0.0), (120.0, 100.0, 20.0)])
-def test_a_lender_keeps_the_proceeds_of_collateral_up_to_its_claim_and_the_estate_gets_the_rest(usd, taken, surplus):
+def test_a_lender_keeps_the_proceeds_of_collateral_up_to_its_claim_and_the_estate_gets_the_rest(
+    usd, taken, surplus, older
+):
     w = market()
-    loan, lot = seized(w)
+    loan, lot = seized(w, older=older)
     pay_seller(w, w.clock[0], lot, usd)
     assert (loan.principal, loan.recovered) == pytest.approx((100 - taken, 7 + taken))
     assert w.lenders[1].cash == pytest.approx(10000 + taken)
@@ -140,12 +145,15 @@ def test_hardware_that_secures_no_claim_brings_its_owner_all():
     assert w.clock[0].recoveries == 0.0
 
 
+@pytest.mark.parametrize("older", [0, 1])
 @pytest.mark.parametrize(
     ("usd", "paid"),
     [(30.0, 30.0), (100.0, 100.0), (120.0, 100.0)],  # what is above the loan stays with the borrower
 )
-def test_a_sale_after_a_margin_call_pays_the_loan_down_interest_first(usd, paid):
+def test_a_sale_after_a_margin_call_pays_the_loan_down_interest_first(usd, paid, older):
     w = market()
+    for _ in range(older):
+        add_loan(w, lender=0, operator=0, usd=100.0)
     k = add_loan(w, lender=1, operator=1, usd=100.0, interest=4.0)
     add_loan(w, lender=0, operator=0, usd=100.0)
     lot = w.lots[add_lot(w, node=OTHER_PEER, loan=k, reason=SaleReason.MARGIN_CALL)]
@@ -156,7 +164,7 @@ def test_a_sale_after_a_margin_call_pays_the_loan_down_interest_first(usd, paid)
     assert w.lenders[1].cash == pytest.approx(10000 + paid)
     assert (w.book[Flow.INTEREST], w.book[Flow.PRINCIPAL]) == pytest.approx((4, paid - 4))
     assert w.clock[0].recoveries == 0.0
-    assert w.loans[1 - k].principal == 100.0
+    assert w.operators[0].debt == w.lenders[0].book == 100.0 * (older + 1)
 
 
 @pytest.mark.parametrize("reason", [r for r in SaleReason if r != SaleReason.MARGIN_CALL])
@@ -351,12 +359,12 @@ def test_in_the_impersonal_market_nobody_in_particular_pays():
 
 def test_a_part_of_a_lot_is_sold_and_the_rest_stays_for_sale():
     w = market()
-    put(w.operators[0], used_power=50.0)
-    k = add_lot(w, node=PEER, chip=1, units=10.0, offered=7.0)
+    put(w.operators[1], used_power=50.0)
+    k = add_lot(w, node=OTHER_PEER, chip=1, units=10.0, offered=7.0)
     sold(w, k, USER)
-    assert (w.lots[k].units, w.lots[k].offered, w.lots[k].owner) == pytest.approx((10 - 4, 7 - 4, PEER))
-    assert w.operators[0].used_power == pytest.approx(50 - 4 * 3)
-    assert w.operators[1].used_power == 0.0
+    assert (w.lots[k].units, w.lots[k].offered, w.lots[k].owner) == pytest.approx((10 - 4, 7 - 4, OTHER_PEER))
+    assert w.operators[1].used_power == pytest.approx(50 - 4 * 3)
+    assert w.operators[0].used_power == 0.0
     assert w.lots[w.first_lot[USER]].units == 4.0
     # More than was offered (a rounding): no negative offer.
     w.lots[k].offered = 3.0
@@ -377,10 +385,18 @@ def test_what_would_be_dust_is_sold_along_and_an_empty_lot_is_no_more(rest, whol
     assert w.lots[k].units == pytest.approx(0.0 if whole else rest, abs=1e-9)
 
 
+def test_a_millionth_of_a_chip_is_just_not_dust():
+    w = market()
+    k = add_lot(w, node=PEER, chip=1, units=2e-6)
+    sold(w, k, USER, units=1e-6)
+    assert (w.lots[k].owner, w.lots[k].units) == (PEER, 1e-6)
+
+
+@pytest.mark.parametrize("older", [0, 1])
 @pytest.mark.parametrize(("coverage", "paid"), [(0.5, 4 * (30 - 20.0)), (0.0, 0.0)])
-def test_a_lender_sells_what_it_seized_and_claims_insurance_where_there_is_one(coverage, paid):
+def test_a_lender_sells_what_it_seized_and_claims_insurance_where_there_is_one(coverage, paid, older):
     w = market(policy_insurance_coverage=coverage, policy_insurance_capacity=1000.0)
-    loan, lot = seized(w, principal=500.0)
+    loan, lot = seized(w, principal=500.0, older=older)
     put(lot, cost=80.0, units=10.0)
     put(w.lenders[1], life=32.0, seized_units=25.0)
     k = w.first_lot[OTHER_LENDER]

@@ -188,7 +188,7 @@ def test_the_event_names_the_seller_but_the_exchange_has_none(seller, at, node):
         (1000.0, 2300.0, 6 * 400.0, 0),
         (1000.0, 2400.0, 2400.0, 0),  # as much as the one before: it is the later
         (1000.0, 2500.0, 2500.0, 77),  # the largest fall of the month stays the cause of margin calls
-        (500.0, 2500.0, 2500.0, 77),  # above the opening appraisal nothing falls
+        (500.0, 3.0, 3.0, 77),  # above the opening appraisal nothing falls
     ],
 )
 def test_the_sale_that_fell_shortest_of_the_opening_appraisal_is_the_shock_of_the_month(
@@ -247,7 +247,7 @@ def test_buyers_are_replaced_for_forced_sales_only_where_the_venue_is_a_function
     venue, frozen, forced, price
 ):
     w = market(
-        market_venue=venue, policy_frozen=frozen, market_impact=2.0, market_impact_form=ImpactForm.LINEAR, tape=4
+        market_venue=venue, policy_frozen=frozen, market_impact=2.0, market_impact_form=ImpactForm.LINEAR, tape=1
     )
     add_lot(w, node=PEER, units=30.0)
     bids(w, 0, 300.0, 60.0)
@@ -292,16 +292,27 @@ def test_the_tape_shows_an_auction_with_its_orders_and_their_fills(forced):
     assert [r.node for r in tape(w, TapeRow.NOT_SOUND)] == [PEER]
 
 
-def test_an_auction_without_a_bid_is_on_the_tape_too():
-    w = market(tape=20)
+@pytest.mark.parametrize("rows", [1, 20])
+def test_an_auction_without_a_bid_is_on_the_tape_too(rows):
+    w = market(tape=rows)
     w.scratch[:] = 5.0  # what an earlier auction left there
     offer(w, OWNER, 10.0, reserve=100.0)
     auction(w, OWNER)
     (row,) = tape(w, TapeRow.AUCTION)
     assert (row.node, row.price, row.units, row.filled, row.forced, row.reached) == (OWNER, 0, 10, 0, 1, 3)
-    (ask,) = tape(w, TapeRow.ASK)
-    assert (ask.price, ask.units, ask.filled) == (100, 10, 0)
+    assert [(r.price, r.units, r.filled) for r in tape(w, TapeRow.ASK)] == [(100, 10, 0)] * (rows > 1)
     assert tape(w, TapeRow.BID) == []
+
+
+@pytest.mark.parametrize("rows", [6, 7])
+def test_a_full_tape_stays_as_it_is(rows):
+    w = watched(rows=rows)
+    before = w.tape.copy()
+    bids(w, 0, 300.0, 3.0, g=0)
+    offer(w, PEER, 2.0)
+    auction(w, PEER)
+    assert (w.tape[:6] == before[:6]).all()
+    assert w.operators[1].cash > 0.0
 
 
 @pytest.mark.parametrize("rows", range(7))
@@ -434,10 +445,11 @@ CALM = {
 
 
 def calm(*, chips: int = 2, month: int = 10, **terms: float):
-    """Values in use: 400 to operators, 600 to buyers; the second buyer deals. Nobody bids."""
+    """Values in use: 400 and 450 to operators, 600 and 650 to buyers; the second buyer deals. Nobody bids."""
     w = market(chips=chips, tape=40, **CALM | terms)
     put(w.clock[0], month=month, turn=0)
-    w.value[:2], w.value[2:4] = 400.0, 600.0
+    for b, usd in enumerate((400.0, 450.0, 600.0, 650.0)):
+        w.value[b] = usd
     w.buyers[1].kind = BuyerKind.DEALER
     w.chips.appraisal[:] = 500.0
     w.buyers.budget[:] = 0.0
@@ -455,6 +467,7 @@ def offered(w, node: int):
     [
         (USER, {}, (600 * 0.75, 100 * 0.02 * 4)),
         (OWNER, {}, (400 * 0.75, 100 * 0.05 * 4)),
+        (PEER, {}, (450 * 0.75, 100 * 0.05 * 4)),
         (OTHER_USER, {}, (500 * 1.5, 100.0)),  # a dealer offers all with a markup on the appraisal
         (USER, {"market_churn_buyers": 0.5}, (600 * 0.75, 100.0)),  # not more than there is
         (OWNER, {"market_churn_operators": 0.5}, (400 * 0.75, 100.0)),
@@ -469,9 +482,18 @@ def test_users_offer_part_of_their_lots_at_their_own_value_and_dealers_all_at_a_
     assert (w.lots[k].offered, w.lots[k].asked, w.lots[k].units) == (0.0, -1, 100.0)
 
 
-@pytest.mark.parametrize(("node", "reason"), [(USER, SaleReason.CHURN), (OTHER_USER, SaleReason.DEALER)])
-def test_the_record_tells_a_dealers_sale_from_a_users(node, reason):
+@pytest.mark.parametrize(
+    ("kinds", "node", "reason"),
+    [
+        ((BuyerKind.RESEARCH, BuyerKind.DEALER), USER, SaleReason.CHURN),
+        ((BuyerKind.RESEARCH, BuyerKind.DEALER), OTHER_USER, SaleReason.DEALER),
+        ((BuyerKind.DEALER, BuyerKind.RESEARCH), USER, SaleReason.DEALER),
+        ((BuyerKind.DEALER, BuyerKind.RESEARCH), OTHER_USER, SaleReason.CHURN),
+    ],
+)
+def test_the_record_tells_a_dealers_sale_from_a_users(kinds, node, reason):
     w = calm()
+    w.buyers[0].kind, w.buyers[1].kind = kinds
     add_lot(w, node=node, units=2.0, reason=SaleReason.ARREARS)
     put(w.operators[1], cash=1e6, dscr=2.0, site_power=50.0)
     w.value[1] = 900.0
@@ -501,6 +523,7 @@ def test_only_free_lots_that_are_online_and_in_the_case_of_operators_old_are_off
             ([units] if units else []) + [50 * (0.2 if node == OWNER else 0.08)]
         )
         assert w.lots[other].reason == SaleReason.CHURN
+        assert not w.lots.offered.any()
 
 
 def test_what_is_for_sale_for_another_reason_stays_as_it_is():
@@ -519,6 +542,7 @@ def test_each_generation_is_auctioned_and_what_is_sold_is_gone():
     w.value[2, 0] = 0.0
     offered(w, OWNER)
     assert [(r.chip, r.filled, r.forced) for r in tape(w, TapeRow.AUCTION)] == [(0, 0.0, 0), (1, 20.0, 0)]
+    assert [(r.chip, r.filled) for r in tape(w, TapeRow.ASK)] == [(0, 0.0), (1, 20.0)]
     assert [w.lots[k].units for k in (keeps, sells)] == [100.0, 80.0]
     assert w.lots[sells].offered == 0.0
     assert w.operators[0].cash == pytest.approx(20 * 450)
