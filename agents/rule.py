@@ -32,7 +32,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 _KEEP = 4
-_HOLDS_RULES = re.compile(r"^@(rule|entry)$|= sequence\(", re.MULTILINE)
+_HOLDS_RULES = re.compile(r"^@(rule|copied_rule|entry)$|= sequence\(", re.MULTILINE)
 
 
 def rule_files() -> list[Path]:
@@ -82,7 +82,7 @@ def cache_folder() -> Path | None:
     return folder
 
 
-def _compile(function: Callable, **options: bool) -> Callable:
+def _compile(function: Callable, **options: bool | str) -> Callable:
     """Make a dispatcher: compiled on first use, GIL released, IEEE arithmetic, cached on disk where possible."""
     folder = cache_folder()
     if folder is None:
@@ -102,6 +102,11 @@ def rule(function: Callable) -> Callable:
     Without the wrappers that Python would need, the whole engine compiles about a third faster.
     """
     return _compile(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def copied_rule(function: Callable) -> Callable:
+    """Compile a rule into each of its callers: for the innermost one of a loop, where a call with the world costs most."""
+    return _compile(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, inline="always")
 
 
 def entry(function: Callable) -> Callable:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from agents.rule import rule
+from agents.rule import copied_rule, rule
 from agents.tables.buyers import UNLIMITED, BuyerKind
-from agents.tables.operators import OperatorStatus
+from agents.tables.operators import OperatorStatus, spare_cash
 from agents.valuation import believed_decline, monthly_rent, value_in_use
 
 
@@ -134,12 +134,20 @@ def value_chips(w, clock):
 
 
 @rule
-def bid_limit(n_operators, buyers, chip, terms, clock, b, value, premium):
-    """Return bidder ``b``'s limit for a generation that it values at ``value`` (USD/GPU), never above the list price while on sale."""
-    if b < n_operators:
-        limit = value * (1.0 - premium)
+def peer_money(op, terms):
+    """Return what an operator bids with (USD): part of its spare cash."""
+    return terms.market_peer_cash * spare_cash(op, terms)
+
+
+@copied_rule
+def bid_limit(w, clock, terms, b, g, premium):
+    """Return bidder ``b``'s limit for generation ``g`` (USD/GPU), never above the list price while on sale."""
+    chip = w.chips[g]
+    n_o = len(w.operators)
+    if b < n_o:
+        limit = w.value[b, g] * (1.0 - premium)
     else:
-        limit = buyer_limit(buyers[b - n_operators], chip, value, premium, terms)
+        limit = buyer_limit(w.buyers[b - n_o], chip, w.value[b, g], premium, terms)
     if clock.month < chip.end_of_sale:
         limit = min(limit, chip.list_price)
     return limit

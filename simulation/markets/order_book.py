@@ -2,76 +2,47 @@
 
 from __future__ import annotations
 
-from agents.buyers.bids import bid_limit, buyer_money, buyer_units, risk_premium
-from agents.rule import rule
+from agents.buyers.bids import bid_limit, buyer_money, buyer_units, peer_money, risk_premium
+from agents.rule import copied_rule, rule
 from agents.tables.buyers import UNLIMITED
-from agents.tables.operators import can_bid, free_units, spare_cash
+from agents.tables.operators import can_bid, free_units
 from simulation.markets.auction import BIDDER, CAP, DUST, HOPS, LIMIT, MONEY
 from simulation.markets.tape import TapeRow, note_row
 
-# These take tables, not the world: to hand the world on costs more than what they do.
 
-
-@rule
-def is_sound(operators, terms, b):
-    """Return whether bidder ``b`` may bid at all: peers must be sound, others always may."""
-    return b >= len(operators) or can_bid(operators[b], terms)
-
-
-@rule
-def bidder_units(operators, buyers, chip, terms, b):
-    """Return how many units of a generation bidder ``b`` has power for (GPU)."""
-    n_o = len(operators)
-    if b < n_o:
-        return free_units(operators[b], chip)
-    return buyer_units(buyers[b - n_o], chip, terms)
-
-
-@rule
-def bidder_money(operators, buyers, terms, b):
-    """Return what bidder ``b`` can spend on one lot (USD): peers bid with part of their spare cash."""
-    n_o = len(operators)
-    if b < n_o:
-        return terms.market_peer_cash * spare_cash(operators[b], terms)
-    return buyer_money(buyers[b - n_o])
-
-
-@rule
-def weigh_bid(operators, buyers, chip, terms, clock, b, value, premium, hops):
-    """Return (BID or why not, limit, units, money) of bidder ``b`` at ``hops`` from the seller, for a generation that it values at ``value`` (USD/GPU).
-
-    The limit (USD/GPU) is net of brokerage for each hop beyond the first; money (USD) leaves room for it. Who makes no
-    bid is not weighed further: 0 stands for what was not asked.
-    """
-    if not is_sound(operators, terms, b):
-        return TapeRow.NOT_SOUND, 0.0, 0.0, 0.0
-    fee = terms.market_finder_fee * max(0.0, hops - 1.0)
-    limit = bid_limit(len(operators), buyers, chip, terms, clock, b, value, premium) * (1.0 - fee)
-    if limit <= 0.0:
-        return TapeRow.NO_VALUE, limit, 0.0, 0.0
-    units = bidder_units(operators, buyers, chip, terms, b)
-    if units < DUST:
-        return TapeRow.NO_POWER, limit, units, 0.0
-    money = bidder_money(operators, buyers, terms, b)
-    if money < limit * DUST:
-        return TapeRow.NO_MONEY, limit, units, money
-    return TapeRow.BID, limit, units, money / (1.0 + fee)
-
-
-@rule
+@copied_rule
 def add_bid(w, clock, terms, n, b, g, premium, hops):
-    """Append bidder ``b``'s order as bid ``n``, if it makes one; return the number of bids."""
-    why, limit, units, money = weigh_bid(
-        w.operators, w.buyers, w.chips[g], terms, clock, b, w.value[b, g], premium, hops
-    )
-    if why != TapeRow.BID:
-        return n
+    """Write bidder ``b``'s order for generation ``g`` as bid ``n`` and return BID; or return why it makes none.
+
+    The limit (USD/GPU) is net of brokerage for each hop from the seller beyond the first; its money (USD) leaves room
+    for it. This is the only place where it is decided who bids and who cannot.
+    """
+    # Rows are handed on, not tables: a table taken from the world counts a reference with every call.
+    n_o = len(w.operators)
+    if b < n_o:
+        op = w.operators[b]
+        if not can_bid(op, terms):
+            return TapeRow.NOT_SOUND
+        units = free_units(op, w.chips[g])
+        money = peer_money(op, terms)
+    else:
+        buyer = w.buyers[b - n_o]
+        units = buyer_units(buyer, w.chips[g], terms)
+        money = buyer_money(buyer)
+    fee = terms.market_finder_fee * max(0.0, hops - 1.0)
+    limit = bid_limit(w, clock, terms, b, g, premium) * (1.0 - fee)
+    if limit <= 0.0:
+        return TapeRow.NO_VALUE
+    if units < DUST:
+        return TapeRow.NO_POWER
+    if money < limit * DUST:
+        return TapeRow.NO_MONEY
     w.scratch[LIMIT, n] = limit
     w.scratch[CAP, n] = units
-    w.scratch[MONEY, n] = money
+    w.scratch[MONEY, n] = money / (1.0 + fee)
     w.scratch[HOPS, n] = hops
     w.ranking[BIDDER, n] = b
-    return n + 1
+    return TapeRow.BID
 
 
 @rule
@@ -90,25 +61,38 @@ def add_backstop(w, terms, n, g, best):
 
 
 @rule
-def reached_contacts(w, terms, seller, months):
-    """Return (first, number) of the contacts that a seller has reached after ``months`` of search, nearest first."""
-    first = w.contact_ptr[seller]
-    return first, min(w.contact_ptr[seller + 1] - first, terms.market_calls_a_month * (1 + months))
+def count_reached(w, terms, seller, months):
+    """Return how many contacts a seller has reached after ``months`` of search; all bidders when ``seller`` < 0."""
+    if seller < 0:
+        return len(w.value) - 1
+    return min(w.contact_ptr[seller + 1] - w.contact_ptr[seller], terms.market_calls_a_month * (1 + months))
 
 
 @rule
-def collect_bids(w, clock, terms, g, seller, months):
-    """Collect the bids of the contacts that the seller has reached (all bidders when ``seller`` < 0)."""
+def collect_bids(w, clock, terms, g, seller, months, noting, n):
+    """Collect the bids of the contacts that the seller has reached, nearest first; return the number of bids.
+
+    With ``noting`` the contacts that make no bid are noted on the tape, and why, instead: their orders come behind the
+    ``n`` bids there are (0 when collecting), which stay as they are.
+    """
     premium = risk_premium(w.chips[g], terms)
     n_l = len(w.lenders)
-    n = 0
-    if seller < 0:
-        for b in range(len(w.value) - 1):
-            n = add_bid(w, clock, terms, n, b, g, premium, 1.0)
-    else:
-        first, reached = reached_contacts(w, terms, seller, months)
-        for j in range(first, first + reached):
-            n = add_bid(w, clock, terms, n, w.contact[j] - n_l, g, premium, float(w.contact_hops[j]))
+    first = w.contact_ptr[max(0, seller)]
+    for j in range(count_reached(w, terms, seller, months)):
+        b = j if seller < 0 else w.contact[first + j] - n_l
+        hops = 1.0 if seller < 0 else float(w.contact_hops[first + j])
+        why = add_bid(w, clock, terms, n, b, g, premium, hops)
+        if why == TapeRow.BID:
+            n += 0 if noting else 1
+        elif noting:
+            note_row(w, clock, why, n_l + b, g, bid_limit(w, clock, terms, b, g, premium), 0.0)
+    return n
+
+
+@rule
+def open_book(w, clock, terms, g, seller, months):
+    """Collect all bids for generation ``g``, the backstop's among them; remember the best of the month."""
+    n = collect_bids(w, clock, terms, g, seller, months, False, 0)
     best = 0.0
     for j in range(n):
         best = max(best, w.scratch[LIMIT, j])
@@ -119,22 +103,7 @@ def collect_bids(w, clock, terms, g, seller, months):
 
 
 @rule
-def note_absent(w, clock, terms, g, seller, months):
+def note_absent(w, clock, terms, g, seller, months, n_bids):
     """Note the contacts reached that make no bid, and why; return how many contacts were reached."""
-    chip = w.chips[g]
-    premium = risk_premium(chip, terms)
-    n_l = len(w.lenders)
-    first = 0
-    reached = len(w.value) - 1
-    if seller >= 0:
-        first, reached = reached_contacts(w, terms, seller, months)
-    for j in range(reached):
-        b = j if seller < 0 else w.contact[first + j] - n_l
-        hops = 1.0 if seller < 0 else float(w.contact_hops[first + j])
-        why, _limit, _units, _money = weigh_bid(
-            w.operators, w.buyers, chip, terms, clock, b, w.value[b, g], premium, hops
-        )
-        if why != TapeRow.BID:
-            limit = bid_limit(len(w.operators), w.buyers, chip, terms, clock, b, w.value[b, g], premium)
-            note_row(w, clock, why, n_l + b, g, limit, 0.0)
-    return reached
+    collect_bids(w, clock, terms, g, seller, months, True, n_bids)
+    return count_reached(w, terms, seller, months)

@@ -34,7 +34,7 @@ from simulation.markets.auction import (
     clear_budget_auction,
 )
 from simulation.markets.impact import price_left
-from simulation.markets.order_book import collect_bids, note_absent
+from simulation.markets.order_book import note_absent, open_book
 from simulation.markets.settlement import sell_units, settle
 from simulation.markets.tape import TapeRow, note_row
 
@@ -113,7 +113,7 @@ def note_auction(w, clock, terms, g, seller, months, n_bids, n_asks, price, volu
     auction = w.tape[k]
     auction.filled = volume
     auction.forced = 1 if forced else 0
-    auction.reached = note_absent(w, clock, terms, g, seller, months)
+    auction.reached = note_absent(w, clock, terms, g, seller, months, n_bids)
     for i in range(n_bids):
         k = note_row(w, clock, TapeRow.BID, n_l + w.ranking[BIDDER, i], g, s[LIMIT, i], s[CAP, i])
         if k >= 0:
@@ -137,7 +137,7 @@ def hold_auction(w, clock, terms, g, seller, n_asks, months, forced):
         if len(w.tape) > 0:
             note_row(w, clock, TapeRow.AUCTION, seller, g, price, volume)
     else:
-        n_bids = collect_bids(w, clock, terms, g, seller, months)
+        n_bids = open_book(w, clock, terms, g, seller, months)
         if n_bids == 0:
             if len(w.tape) > 0:
                 note_auction(w, clock, terms, g, seller, months, 0, n_asks, 0.0, 0.0, forced)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from agents.buyers.bids import bid_limit, risk_premium
+from agents.buyers.bids import bid_limit, buyer_money, buyer_units, peer_money, risk_premium
 from agents.rule import borrow, entry, rule
 from agents.tables.loans import LoanKind, LoanStatus
-from simulation.markets.order_book import bidder_money, bidder_units, is_sound
+from agents.tables.operators import can_bid, free_units
 
 _BINS = 256
 #: Money that counts (USD).
@@ -23,15 +23,15 @@ _MONEY, _BOOK, _LEFT, _WANTED, _LIFE, _UNITS, _PLEDGED, _LARGEST = range(8)
 def write_bids(w, clock, premium):
     """Write every bidder's present limit for every generation (USD/GPU, 0 none) to ``w.bid``."""
     terms = w.terms[0]
+    n_o = len(w.operators)
     for g in range(len(w.chips)):
         premium[g] = risk_premium(w.chips[g], terms)
     for b in range(len(w.bid)):
-        bids = b < len(w.bid) - 1 and is_sound(w.operators, terms, b)
+        bids = b < len(w.bid) - 1 and (b >= n_o or can_bid(w.operators[b], terms))
         for g in range(len(w.chips)):
             limit = 0.0
             if bids and w.chips[g].stock > 0.0:
-                limit = bid_limit(len(w.operators), w.buyers, w.chips[g], terms, clock, b, w.value[b, g], premium[g])
-                limit = max(0.0, limit)
+                limit = max(0.0, bid_limit(w, clock, terms, b, g, premium[g]))
             w.bid[b, g] = limit
 
 
@@ -39,14 +39,24 @@ def write_bids(w, clock, premium):
 def read_money(w, money):
     """Write what each bidder could spend now (USD)."""
     terms = w.terms[0]
+    n_o = len(w.operators)
     for b in range(len(w.bid)):
-        money[b] = bidder_money(w.operators, w.buyers, terms, b) if is_sound(w.operators, terms, b) else 0.0
+        if b < n_o:
+            op = w.operators[b]
+            money[b] = peer_money(op, terms) if can_bid(op, terms) else 0.0
+        else:
+            money[b] = buyer_money(w.buyers[b - n_o])
 
 
 @rule
 def wanted_units(w, b, g, money, limit):
     """Return the units bidder ``b`` wants at its limit: power and money permitting (GPU)."""
-    return min(bidder_units(w.operators, w.buyers, w.chips[g], w.terms[0], b), money / limit)
+    n_o = len(w.operators)
+    if b < n_o:
+        cap = free_units(w.operators[b], w.chips[g])
+    else:
+        cap = buyer_units(w.buyers[b - n_o], w.chips[g], w.terms[0])
+    return min(cap, money / limit)
 
 
 @entry
@@ -56,11 +66,10 @@ def write_book(w, g, limit, units):
     ``limit`` and ``units`` have one entry a bidder. Reads the limits that the record of the month has written.
     """
     w = borrow(w)
-    terms = w.terms[0]
+    read_money(w, units)
     for b in range(len(w.bid)):
-        money = bidder_money(w.operators, w.buyers, terms, b) if is_sound(w.operators, terms, b) else 0.0
-        limit[b] = w.bid[b, g] if money > _SPENDABLE else 0.0
-        units[b] = wanted_units(w, b, g, money, limit[b]) if limit[b] > 0.0 else 0.0
+        limit[b] = w.bid[b, g] if units[b] > _SPENDABLE else 0.0
+        units[b] = wanted_units(w, b, g, units[b], limit[b]) if limit[b] > 0.0 else 0.0
 
 
 @rule
