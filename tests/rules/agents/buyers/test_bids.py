@@ -279,6 +279,4 @@ def test_a_bid_is_the_value_less_the_premium_and_below_the_list_price_while_on_s
     w = bidders()
     clock = w.clock[0]
     clock.month = month
-    assert bid_limit(
-        len(w.operators), w.buyers, w.chips[1], w.terms[0], clock, bidder, w.value[bidder, 1], 0.25
-    ) == pytest.approx(usd)
+    assert bid_limit(w, clock, w.terms[0], bidder, 1, 0.25) == pytest.approx(usd)
