@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from agents.rule import entry
+from agents.schema import Rows
 from simulation.scenario.kept import kept
 from simulation.scenario.scenario import Scenario
 from simulation.world.panel import PATH
@@ -16,7 +17,7 @@ from simulation.world.streams import stream
 _BLOCK = 12
 
 
-def draw_paths(scenario: Scenario, seed: int, replication: int) -> np.recarray:
+def draw_paths(scenario: Scenario, seed: int, replication: int) -> Rows:
     """Return the drivers of a run, one row a month (table ``paths``).
 
     Every random number is drawn first, in blocks whose size depends on the horizon alone, so that two scenarios
@@ -38,7 +39,7 @@ def draw_paths(scenario: Scenario, seed: int, replication: int) -> np.recarray:
         paths["block_chip"][block.month] = [chip.name for chip in scenario.chips].index(block.chip)
     if scenario.drivers.file:
         _overlay(scenario.drivers.file, paths)
-    return paths.view(np.recarray)
+    return paths.view(Rows)
 
 
 def draw_stress(scenario: Scenario, uniforms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

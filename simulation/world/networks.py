@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.rule import entry
+from agents.schema import Rows
 from agents.tables.lenders import LENDER_KINDS, LenderKind
 from agents.tables.lines import LINE
 from simulation.scenario.kept import kept
@@ -168,7 +169,7 @@ def _draw_contacts(
 
 
 def build_networks(
-    scenario: Scenario, lenders: np.recarray, n_operators: int, n_buyers: int, seed: int, replication: int
+    scenario: Scenario, lenders: Rows, n_operators: int, n_buyers: int, seed: int, replication: int
 ) -> Nets:
     """Return the networks: drawn once for ``networks.seed``, or afresh for every run when ``networks.redraw``."""
     net = scenario.networks
@@ -238,7 +239,7 @@ def _wholesale(scenario: Scenario) -> np.ndarray:
     return np.array([traits.wholesale for _, traits in lender_kinds(scenario)])
 
 
-def line_table(scenario: Scenario, lenders: np.recarray, lines: np.ndarray) -> np.recarray:
+def line_table(scenario: Scenario, lenders: Rows, lines: np.ndarray) -> Rows:
     """Return the warehouse lines: a debtor's limits sum to its wholesale share of the debt its equity allows (USD)."""
     table = LINE.plain(len(lines))
     if len(lines):
@@ -249,4 +250,4 @@ def line_table(scenario: Scenario, lenders: np.recarray, lines: np.ndarray) -> n
         # A user's file may hold other lenders than the scenario's kinds.
         total = (wholesale if len(wholesale) == len(own) else 0.5) * own["equity"] * (1.0 / own["capital_target"] - 1.0)
         table["limit"] = total[debtor] / np.bincount(debtor, minlength=len(total))[debtor]
-    return table.view(np.recarray)
+    return table.view(Rows)

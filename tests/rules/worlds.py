@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.schema import copied
+from agents.schema import Rows, copied
 from agents.tables.buyers import BUYER, BuyerKind
 from agents.tables.chips import CHIP
 from agents.tables.lenders import LENDER, LenderKind
@@ -31,13 +31,13 @@ _BASE = Path(__file__).parents[2] / "configs" / "base.yaml"
 
 
 @cache
-def _terms() -> np.recarray:
+def _terms() -> Rows:
     return build_terms(load_scenario(_BASE))
 
 
 def some_terms(**changes: float) -> np.record:
     """Return the parameters of the base as rules read them, with some changed (``credit_deposit=0.1``)."""
-    terms = copied(_terms()).view(np.recarray)
+    terms = copied(_terms()).view(Rows)
     for name, value in changes.items():
         if name not in terms.dtype.names:
             raise KeyError(f"no parameter {name}")
@@ -91,7 +91,7 @@ def small_world(
     ]
     pairs = [pair for row in reach for pair in row]
     world = allocate(
-        np.array([some_terms(**dict(terms or {}))], _terms().dtype).view(np.recarray),
+        np.array([some_terms(**dict(terms or {}))], _terms().dtype).view(Rows),
         chip_table, lender_table, operator_table, buyer_table, line_table, PATH.empty(months),
         (_starts(known), np.array([j for row in known for j in row], np.int64)),
         (_starts(reach), np.array([p[0] for p in pairs], np.int64), np.array([p[1] for p in pairs], np.int64)),
