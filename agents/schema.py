@@ -97,18 +97,23 @@ class Table:
         """Return the rows as a DataFrame, enumerated columns as categories when ``labels``."""
         import pandas as pd  # here, because the command line prints tables of columns without it
 
-        data = {}
+        data: dict[str, Any] = {}
         for c in self.columns:
-            values = np.ascontiguousarray(rows[c.name])
+            values = data[c.name] = np.ascontiguousarray(rows[c.name])
             if labels and c.codes:
-                values = pd.Categorical.from_codes(np.where(values < len(c.codes), values, -1), list(c.codes))
-            data[c.name] = values
+                known = np.where(values < len(c.codes), values, -1)
+                data[c.name] = pd.Categorical.from_codes(known, pd.Index(list(c.codes)))
         return pd.DataFrame(data)
+
+
+def column_names(table: np.ndarray) -> tuple[str, ...]:
+    """Return the names of the columns of a table."""
+    return table.dtype.names or ()
 
 
 def words(table: np.ndarray) -> np.ndarray:
     """Return a view of a table as integers of 8 bytes, rows x columns: its rows are copied as memory, not by column."""
-    return table.view(np.ndarray).view(np.int64).reshape(len(table), len(table.dtype.names))
+    return table.view(np.ndarray).view(np.int64).reshape(len(table), len(column_names(table)))
 
 
 def copied(table: np.ndarray) -> np.ndarray:

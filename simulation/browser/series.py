@@ -175,7 +175,7 @@ def demand_curve(bids: Rows, least: float) -> list[list[float]]:
         return []
     top = float(bids.price.max())
     grid = np.linspace(max(least, 0.02 * top), top, 40)
-    points = []
+    points: list[list[float]] = []
     for price in np.unique(np.concatenate([grid, bids.price[bids.price >= grid[0]]]))[::-1]:
         wanted = np.minimum(bids.units, bids.money / price)
         for taking in (bids.price > price, bids.price >= price):

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from agents.rule import entry
-from agents.schema import Rows
+from agents.schema import Rows, column_names
 from simulation.scenario.kept import kept
 from simulation.scenario.scenario import Scenario
 from simulation.world.panel import PATH
@@ -154,7 +154,7 @@ def _overlay(path: str, paths: np.ndarray) -> None:
     """Replace the drawn columns that a CSV file has, from its first month on."""
     from simulation.world.tables_csv import read_rows
 
-    columns = {name: float for name in paths.dtype.names}
+    columns = {name: float for name in column_names(paths)}
     for name, values in read_rows(path, "drivers.file", {"month": float, **columns}, required=("month",)).items():
         if name == "rent" and min(values) < 0.0:
             from simulation.scenario.faults import ConfigError, Fault

@@ -11,6 +11,7 @@ from agents.rule import entry
 from agents.schema import Rows
 from agents.tables.lenders import LENDER_KINDS, LenderKind
 from agents.tables.lines import LINE
+from simulation.scenario.agents import Networks
 from simulation.scenario.kept import kept
 from simulation.scenario.scenario import Scenario
 from simulation.world.population import lender_kinds
@@ -157,12 +158,12 @@ def _draw_contacts(
         )
     ptr, flat = _rows(direct)
     # The other nodes: each row's buyers, then its peers, as one stable sort by node puts them.
-    node = np.concatenate([np.repeat(np.arange(n_l + n_o + n_b), np.diff(ties[0])) for ties in (bought, peers)])
+    nodes = np.concatenate([np.repeat(np.arange(n_l + n_o + n_b), np.diff(ties[0])) for ties in (bought, peers)])
     contact = np.concatenate([n_l + n_o + bought[1], n_l + peers[1]])
-    kept = np.flatnonzero((node >= n_l) & (node != contact))
-    kept = kept[np.argsort(node[kept], kind="stable")]
+    kept = np.flatnonzero((nodes >= n_l) & (nodes != contact))
+    kept = kept[np.argsort(nodes[kept], kind="stable")]
     rest = contact[kept]
-    ends = np.searchsorted(node[kept], np.arange(n_l, n_l + n_o + n_b), "right")
+    ends = np.searchsorted(nodes[kept], np.arange(n_l, n_l + n_o + n_b), "right")
     for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
         rng.shuffle(rest[start:end])
     return np.concatenate([ptr, len(flat) + ends]), np.concatenate([flat, rest])
@@ -187,9 +188,12 @@ def _by_kind(scenario: Scenario) -> tuple[tuple[float, ...], tuple[bool, ...]]:
 
 
 @lru_cache(maxsize=16)
-def _draw(net, links, kinds, size, wholesale, n_o, n_b, seed, replication) -> Nets:
+def _draw(
+    net: Networks, links: int, kinds: tuple[int, ...], sizes: tuple[float, ...], funded: tuple[bool, ...], n_o: int, n_b: int,
+    seed: int, replication: int,
+) -> Nets:  # fmt: skip
     n_l = len(kinds)
-    size, wholesale = np.array([size[k] for k in kinds[:-1]]), [wholesale[k] for k in kinds]
+    size, wholesale = np.array([sizes[k] for k in kinds[:-1]]), [funded[k] for k in kinds]
     rng = stream(seed, replication, "lending")
     if net.lending_file:
         banks = _group(_edges(net.lending_file, "networks.lending_file", ("operator", "lender"), (n_o, n_l - 1)), n_o)

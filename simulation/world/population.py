@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def _chips(scenario: Scenario) -> np.ndarray:
     return chips
 
 
-def lender_kinds(scenario: Scenario) -> list[tuple[str, object]]:
+def lender_kinds(scenario: Scenario) -> list[tuple[str, Any]]:
     """Return (kind, traits) of every lender but the outside investors, in the order of the rows."""
     kinds = [(kind, getattr(scenario.lenders, kind)) for kind in LENDER_KINDS[: LenderKind.OUTSIDE]]
     return [(kind, traits) for kind, traits in kinds for _ in range(traits.count)]
@@ -63,7 +63,7 @@ class _Template(NamedTuple):
 _NO_TRAIT = (0.0, (0.0, 0.0))
 
 
-def _traits(rows: list[tuple[str, object]], *names: str, ranges: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _traits(rows: list[tuple[str, Any]], *names: str, ranges: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Return the named traits of each row, 0 where its kind has none; of ``ranges`` the low ends and the high ends."""
     found = {
         name: np.array([getattr(traits, name, _NO_TRAIT[name in ranges]) for _, traits in rows])
@@ -123,7 +123,7 @@ def lender_table(scenario: Scenario, seed: int, replication: int) -> Rows:
     return lenders.view(Rows)
 
 
-def _between(bounds: tuple[np.ndarray, np.ndarray], u: np.ndarray) -> np.ndarray:
+def _between(bounds: np.ndarray | tuple[float, float], u: np.ndarray) -> np.ndarray:
     low, high = bounds
     return low + u * (high - low)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -154,7 +154,7 @@ _TABLES = {
 _LOGS = ("events", "trades")
 
 
-def _cleared(world: World) -> dict[str, np.ndarray]:
+def _cleared(world: World) -> dict[str, Any]:
     """Return the large arrays of a world that is not needed any more, as new: only used rows are cleared."""
     clock = world.clock.view(np.ndarray)[0]
     months = len(world.panel)
@@ -189,7 +189,7 @@ def clear_rows(rows: Rows, table: Table, first: int, last: int) -> None:
 
 def copy_world(world: World) -> World:
     """Return an independent copy (to step back, to branch, to ask "what if")."""
-    return World(*(array.copy() for array in world))
+    return World._make(array.copy() for array in world)
 
 
 def node_name(world: World, node: int, names: dict[int, str] | None = None) -> str:

@@ -8,13 +8,13 @@ A specification sets what its example is about and nothing else, so that a reade
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sized
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from agents.schema import Rows, copied
+from agents.schema import Rows, column_names, copied
 from agents.tables.buyers import BUYER, BuyerKind
 from agents.tables.chips import CHIP
 from agents.tables.lenders import LENDER, LenderKind
@@ -39,7 +39,7 @@ def some_terms(**changes: float) -> np.record:
     """Return the parameters of the base as rules read them, with some changed (``credit_deposit=0.1``)."""
     terms = copied(_terms()).view(Rows)
     for name, value in changes.items():
-        if name not in terms.dtype.names:
+        if name not in column_names(terms):
             raise KeyError(f"no parameter {name}")
         terms[name] = value
     return terms[0]
@@ -106,8 +106,8 @@ def small_world(
     return world
 
 
-def _starts(rows: object) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)  # type: ignore[attr-defined]
+def _starts(rows: Iterable[Sized]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
 
 
 def add_loan(
@@ -171,4 +171,7 @@ def explained(w: World) -> tuple[float, float, float]:
     """
     from agents.tables.ledger import ITEM_PAYEE, ITEM_PAYER
 
-    return tuple(float(w.book[ITEM_PAYEE == s].sum() - w.book[ITEM_PAYER == s].sum()) for s in range(3))  # type: ignore[return-value]
+    lenders, operators, buyers = (
+        float(w.book[ITEM_PAYEE == s].sum() - w.book[ITEM_PAYER == s].sum()) for s in range(3)
+    )
+    return lenders, operators, buyers
