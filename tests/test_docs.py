@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import re
-from pathlib import Path
 
 import pytest
 
 from agents.schema import TABLES
 from experiments.documents import odd
 from simulation.scenario.walking import declared
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parents[1]
 DATA = ROOT / "configs" / "data"
 
 

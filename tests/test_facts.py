@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 
-from experiments.command import cli
 from experiments.evidence import fact_measures, facts
 from experiments.evidence.facts import FACTS, FAILS, HOLDS, OPEN, Fact, check_fact, judge
 from simulation.scenario.faults import ConfigError
@@ -110,10 +109,8 @@ def test_every_fact_runs(key):
     assert len(facts.draw([result]).axes) == 3
 
 
-def test_an_unknown_fact_is_refused(capsys):
+def test_an_unknown_fact_is_refused(firesale):
     with pytest.raises(ConfigError, match="no fact 'gravity'"):
         facts.run_facts(2, only={"gravity"})
-    with pytest.raises(SystemExit) as exit_:
-        cli.main(["validate", "--facts", "--only", "gravity"])
-    assert exit_.value.code == 2
-    assert "peers" in capsys.readouterr().err
+    code, _, err = firesale("validate", "--facts", "--only", "gravity")
+    assert code == 2 and "peers" in err

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from simulation import load_scenario
 from simulation.importance import systemic_importance
 from simulation.literature.distress import debtrank
 from simulation.scenario.config import set_path
-
-BASE = load_scenario(Path(__file__).parent.parent / "configs" / "base.yaml")
+from tests.conftest import BASE
 
 
 def test_debtrank_of_a_chain_by_hand():

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from simulation import load_scenario
 from simulation.runs import play
 from simulation.scenario.config import set_path
 from simulation.scenario.faults import ConfigError
 from simulation.world.build import build_world
 from simulation.world.drivers import draw_paths, draw_stress
-
-ROOT = Path(__file__).parent.parent
-BASE = load_scenario(ROOT / "configs" / "base.yaml")
+from tests.conftest import BASE, ROOT
 
 
 @pytest.mark.parametrize("coupling", [0.0, 0.7, 1.0])

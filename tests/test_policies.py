@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from agents.tables.ledger import ITEMS
 from agents.tables.loans import LoanKind, LoanStatus
-from simulation import load_scenario, run
+from simulation import run
 from simulation.runs import play
 from simulation.scenario.config import set_path
+from tests.conftest import BASE, ROOT
 
-ROOT = Path(__file__).parent.parent
-BASE = load_scenario(ROOT / "configs" / "base.yaml")
 STRESSED = set_path(BASE, {
     "run.months": 30, "drivers.regimes.first_month": 10, "drivers.regimes.entry": 0.5, "drivers.demand.stress_drift": -0.2,
     "neoclouds.count": 20, "miners.count": 6,

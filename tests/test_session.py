@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,14 +20,9 @@ from simulation.browser.session import Session
 from simulation.browser.why import chain, why
 from simulation.runs import play
 from simulation.scenario.config import set_path
+from tests.conftest import BASE, BASE_FILE, LESSONS, STRESS
 
-ROOT = Path(__file__).parent.parent
-BASE = ROOT / "configs" / "base.yaml"
-STRESS = {
-    "run.months": 14, "drivers.regimes.first_month": 2, "drivers.regimes.entry": 0.5, "drivers.demand.stress_drift": -0.2,
-    "neoclouds.count": 12, "miners.count": 5, "buyers.enterprise.count": 10,
-}  # fmt: skip
-STRESSED = set_path(load_scenario(BASE), STRESS)
+STRESSED = set_path(BASE, STRESS)
 
 
 def digest(world) -> str:
@@ -120,7 +114,7 @@ def test_a_block_sold_by_hand_meets_buyers_and_can_be_taken_back():
 
 
 def test_a_block_by_hand_and_one_of_the_path_are_both_sold():
-    session = Session(load_scenario(ROOT / "configs" / "lessons" / "one_loan.yaml"), 1)
+    session = Session(load_scenario(LESSONS / "one_loan.yaml"), 1)
     session.step_month()
     session.model.sell_block("H100", 1000)
     session.step_month()
@@ -250,7 +244,7 @@ def test_series_are_the_panels():
 
 def test_a_large_market_is_drawn_in_groups():
     scenario = set_path(
-        load_scenario(BASE),
+        BASE,
         {
             "run.months": 3,
             "neoclouds.count": 400,
@@ -273,7 +267,7 @@ def test_a_large_market_is_drawn_in_groups():
 
 @pytest.fixture
 def desk():
-    made = Desk(Options(BASE, 3, ("run.months=14",)))
+    made = Desk(Options(BASE_FILE, 3, ("run.months=14",)))
     yield made
     made.close()
 
@@ -334,7 +328,7 @@ def test_both_ends_of_every_slider_make_a_run(desk, path):
 
 
 def test_two_desks_share_nothing(desk):
-    other = Desk(Options(BASE, 5))
+    other = Desk(Options(BASE_FILE, 5))
     other.act("month")
     other.show(dark=True)
     other.change({"path": "buyers.budget_scale", "at": 0})

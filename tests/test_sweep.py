@@ -40,8 +40,8 @@ from experiments.sweeps.sweep import (
 )
 from simulation.runs import run
 from simulation.scenario.faults import ConfigError
+from tests.conftest import ROOT, STUDIES
 
-ROOT = Path(__file__).parent.parent
 SMALL = f"""extends: {ROOT}/configs/base.yaml
 run: {{months: 14}}
 drivers: {{regimes: {{first_month: 2, entry: 0.4}}, demand: {{stress_drift: -0.15}}}}
@@ -423,7 +423,7 @@ def test_the_stored_study_is_the_one_that_ran(tmp_path, design):
         stored_study(str(place))
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "configs" / "sweeps").glob("*.yaml")), ids=lambda f: f.stem)
+@pytest.mark.parametrize("file", STUDIES, ids=lambda f: f.stem)
 def test_a_shipped_study_survives_its_text(tmp_path, file):
     made = read_study(file)
     (tmp_path / "study.yaml").write_text(study_text(made))
@@ -446,20 +446,11 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
         there(made, str(tmp_path / "afile"))
 
 
-def test_a_folder_that_may_not_be_written_is_refused(tmp_path):
-    without = []
-    if os.geteuid() == 0:  # root writes everywhere, unless it gives that up
-        without = [
-            "setpriv",
-            "--bounding-set=-dac_override,-dac_read_search",
-            "--inh-caps=-dac_override,-dac_read_search",
-        ]
-        if shutil.which("setpriv") is None or subprocess.run([*without, "true"], capture_output=True).returncode:
-            pytest.skip("READ-ONLY FOLDER NOT TESTED: root without setpriv")
+def test_a_folder_that_may_not_be_written_is_refused(tmp_path, unprivileged):
     study(tmp_path, "replications: 2\n")
     (tmp_path / "mine").mkdir(mode=0o555)
     done = subprocess.run(
-        [*without, sys.executable, "-c", COMMAND, "sweep", str(tmp_path / "study.yaml"), "--out", str(tmp_path / "mine" / "x")],
+        [*unprivileged, sys.executable, "-c", COMMAND, "sweep", str(tmp_path / "study.yaml"), "--out", str(tmp_path / "mine" / "x")],
         cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 2
