@@ -186,6 +186,7 @@ def test_what_is_of_the_month_does_not_outlive_it(table, column):
     rows = getattr(worlds[1], table)
     # What has ended keeps its last month: free rows of contracts, claims in default.
     alive = (rows.status == 1) | (rows.status == 2) if table == "loans" else np.ones(len(rows), bool)
+    assert alive.any()
     rows[column][alive] = 123
     for world in worlds:
         advance(world, MONTH)

@@ -41,9 +41,10 @@ def test_the_answer_is_what_the_run_shows(file):
 def test_what_to_try_next_names_parameters_that_are_there(file):
     scenario = load_scenario(file)
     set_path(scenario, list(scenario.lesson.twin))
-    for text in scenario.lesson.further:
-        for path, value in re.findall(r"\b([a-z_]+(?:\.[a-z_]+)+) = ([\w.+-]*[\w])", text):
-            set_path(scenario, [f"{path}={value}"])
+    told = re.findall(r"\b([a-z_]+(?:\.[a-z_]+)+) = ([\w.+-]*[\w])", " ".join(scenario.lesson.further))
+    assert told
+    for path, value in told:
+        set_path(scenario, [f"{path}={value}"])
 
 
 def causes(result):

@@ -47,7 +47,8 @@ def test_report_loads_nothing(case, request):
     result, _, file = request.getfixturevalue(case)
     page = file.read_text(encoding="utf-8")
     assert not re.search(r"https?://|src=|@import|<script|<link", page)
-    assert all(target.startswith("#") for target in re.findall(r"""(?:href="|url\(["']?)([^"')]+)""", page))
+    targets = re.findall(r"""(?:href="|url\(["']?)([^"')]+)""", page)
+    assert targets and all(target.startswith("#") for target in targets)
     assert page.count("<svg") == len(figures.DRAWINGS)
     assert result.scenario.title in page
     assert ">nan" not in page and "None" not in re.sub(r"<svg.*?</svg>|<p>None: every", "", page, flags=re.S)
@@ -91,6 +92,7 @@ def test_book_is_the_one_that_the_panel_measures(stressed):
     result, *_ = stressed
     chip, books = order_book.read_books(result)
     recorded = result.chip_panel
+    assert books
     for _, book in books:
         row = recorded[recorded["month"] == book.month].iloc[chip]
         near = book.limit >= 0.9 * row["best_bid"]

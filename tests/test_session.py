@@ -171,10 +171,7 @@ def test_sentences_carry_the_numbers_of_the_tables():
     said = [entry.text for tick, entry in session.log if tick == session.tick]
     start = f"{session.names[int(e.node)]} defaults on "
     amount = f"${e.usd / 1e6:,.1f}m" if e.usd < 999.5e6 else f"${e.usd / 1e9:,.2f}bn"
-    assert (
-        any(text.startswith(start + amount) for text in said)
-        or sum(k == EventKind.DEFAULT for k in session.world.events.kind) > 5
-    )
+    assert any(text.startswith(start + amount) for text in said)
 
 
 def test_every_step_is_told_in_few_sentences_that_json_can_carry():
@@ -214,11 +211,18 @@ def test_balance_sheets_close():
 def test_states_agree_with_the_tables():
     session = Session(STRESSED, 3)
     session.to_cascade()
-    world, n_l = session.world, len(session.world.lenders)
-    state = node_state(world)[n_l : n_l + len(world.operators)]
-    assert (state[world.operators.status == OperatorStatus.DEFAULTED] == 2).all()
-    called = world.loans[world.loans.status == LoanStatus.CALLED].borrower
-    assert (state[called[world.operators.status[called] != OperatorStatus.DEFAULTED]] == 1).all()
+    seen = [0, 0]
+    while not session.finished:
+        world, n_l = session.world, len(session.world.lenders)
+        state = node_state(world)[n_l : n_l + len(world.operators)]
+        fallen = world.operators.status == OperatorStatus.DEFAULTED
+        assert (state[fallen] == 2).all()
+        called = world.loans[world.loans.status == LoanStatus.CALLED].borrower
+        called = called[~fallen[called]]
+        assert (state[called] == 1).all()
+        seen = [seen[0] + fallen.sum(), seen[1] + len(called)]
+        session.step()
+    assert min(seen) > 0
 
 
 def test_series_are_the_panels():
@@ -233,13 +237,11 @@ def test_series_are_the_panels():
     shaded = np.zeros(len(panel), bool)
     for first, last in series.stress_bands(session.world):
         shaded[first : last + 1] = True
-    assert (shaded == stressed).all()
+    assert stressed.any() and (shaded == stressed).all()
     bins = series.dscr_bins(session.world)
     operators = session.world.operators
-    assert (
-        sum(b["value"] for b in bins if b["bad"])
-        == ((operators.dscr < 1) & (operators.debt > 1) & (operators.status != OperatorStatus.DEFAULTED)).sum()
-    )
+    below = (operators.dscr < 1) & (operators.debt > 1) & (operators.status != OperatorStatus.DEFAULTED)
+    assert sum(b["value"] for b in bins if b["bad"]) == below.sum() > 0
 
 
 def test_a_large_market_is_drawn_in_groups():

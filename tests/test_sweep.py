@@ -189,7 +189,7 @@ def test_spoilt_configs_give_messages(tmp_path):
             read_study(file)
         except ConfigError as error:
             refused += 1
-            assert all(fault.message for fault in error.faults)
+            assert error.faults and all(fault.message for fault in error.faults)
     assert refused > 150
 
 
@@ -253,22 +253,16 @@ def test_a_failing_run_is_a_row_with_its_message(tmp_path, monkeypatch):
 # --- the store ----------------------------------------------------------------------------------------------------
 
 
-def test_every_executor_gives_the_same_bytes(tmp_path):
+def test_every_executor_gives_the_same_bytes(tmp_path, monkeypatch):
+    # Chunks would depend on measured speed.
+    monkeypatch.setattr("experiments.sweeps.sweep.measure", lambda study: 0.001)
     made = study(tmp_path)
     sweep(made, str(tmp_path / "one"), workers=1)
     sweep(made, str(tmp_path / "threads"), workers=2)
     sweep(made, str(tmp_path / "processes"), processes=2)
     expected = bytes_of(tmp_path / "one")
     assert len(expected) >= 3 * 4
-    assert bytes_of(tmp_path / "threads") == bytes_of(tmp_path / "processes") == expected or _sizes_differ(tmp_path)
-
-
-def _sizes_differ(tmp_path) -> bool:
-    """Chunks depend on measured speed: then all rows must agree."""
-    frames = [
-        experiments.load(str(tmp_path / name)).runs.drop(columns="wall_ms") for name in ("one", "threads", "processes")
-    ]
-    return frames[0].equals(frames[1]) and frames[0].equals(frames[2])
+    assert bytes_of(tmp_path / "threads") == bytes_of(tmp_path / "processes") == expected
 
 
 def test_a_dask_cluster_gives_the_same_rows(tmp_path):
@@ -662,8 +656,7 @@ def test_the_command_goes_on_where_it_stopped(tmp_path):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[1]
-    if process.returncode == 130:
-        assert "Go on with the same command" in said
+    assert process.returncode == 130 and "Go on with the same command" in said
     again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
     assert "480 of 480 runs" in again.stderr
