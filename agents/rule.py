@@ -28,6 +28,11 @@ import numpy
 from numba import types
 from numba.extending import intrinsic
 
+#: Numba makes its settings when it is imported: no type knows them.
+_SETTINGS: Any = numba.config
+#: Whether rules run as plain Python (``NUMBA_DISABLE_JIT=1``).
+INTERPRETED: bool = bool(_SETTINGS.DISABLE_JIT)
+
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -82,18 +87,18 @@ def cache_folder() -> Path | None:
     return folder
 
 
-def _compile(function: Callable, **options: bool | str) -> Callable:
+def _compile(function: Callable, **options: Any) -> Callable:
     """Make a dispatcher: compiled on first use, GIL released, IEEE arithmetic, cached on disk where possible."""
     folder = cache_folder()
     if folder is None:
         return numba.njit(nogil=True, error_model="numpy", **options)(function)
     # The folder is read when the dispatcher is made; other users of Numba in the process keep their own.
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder)
+    before = _SETTINGS.CACHE_DIR
+    _SETTINGS.CACHE_DIR = str(folder)
     try:
         return numba.njit(nogil=True, error_model="numpy", cache=True, **options)(function)
     finally:
-        numba.config.CACHE_DIR = before
+        _SETTINGS.CACHE_DIR = before
 
 
 def rule(function: Callable) -> Callable:
@@ -172,7 +177,7 @@ def _disown(_typing, world):
 #: Give an entry rule its world without the ownership of the arrays: the caller keeps them alive until it returns.
 #: Otherwise Numba counts a reference, an atomic operation, with every array that a rule is handed or takes from
 #: the world: a third of the time of a run.
-borrow = (lambda world: world) if numba.config.DISABLE_JIT else _disown
+borrow: Callable = (lambda world: world) if INTERPRETED else _disown
 
 
 def compiled_mark() -> Path | None:
@@ -187,4 +192,4 @@ def compiled_mark() -> Path | None:
 def is_compiled_on_disk() -> bool:
     """Return whether the rules of this source state were compiled before from this place (a start will be quick)."""
     mark = compiled_mark()
-    return numba.config.DISABLE_JIT or mark is not None and mark.exists()
+    return INTERPRETED or mark is not None and mark.exists()

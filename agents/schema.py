@@ -10,12 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    class Rows(np.recarray[Any, np.dtype[Any]]):
+        """Records; a part of them (a slice, a mask) is records again, which NumPy's own types do not say."""
+
+        def __getitem__(self, key: Any, /) -> Any: ...
+
+else:
+    Rows = np.recarray
 
 
 TABLES: dict[str, Table] = {}
@@ -62,13 +70,13 @@ class Table:
             words(table)[:] = self.row
         return table
 
-    def empty(self, rows: int) -> np.recarray:
+    def empty(self, rows: int) -> Rows:
         """Return ``rows`` records, every column at its default; rules read and write columns as attributes of a row."""
-        return self.plain(rows).view(np.recarray)
+        return self.plain(rows).view(Rows)
 
-    def blank(self, rows: int) -> np.recarray:
+    def blank(self, rows: int) -> Rows:
         """Return ``rows`` records of zeros, for a table whose rows are written whole: unused ones cost no memory."""
-        return self._zeros(rows).view(np.recarray)
+        return self._zeros(rows).view(Rows)
 
     def _zeros(self, rows: int) -> np.ndarray:
         return np.zeros(rows, self._record)
@@ -89,18 +97,23 @@ class Table:
         """Return the rows as a DataFrame, enumerated columns as categories when ``labels``."""
         import pandas as pd  # here, because the command line prints tables of columns without it
 
-        data = {}
+        data: dict[str, Any] = {}
         for c in self.columns:
-            values = np.ascontiguousarray(rows[c.name])
+            values = data[c.name] = np.ascontiguousarray(rows[c.name])
             if labels and c.codes:
-                values = pd.Categorical.from_codes(np.where(values < len(c.codes), values, -1), list(c.codes))
-            data[c.name] = values
+                known = np.where(values < len(c.codes), values, -1)
+                data[c.name] = pd.Categorical.from_codes(known, pd.Index(list(c.codes)))
         return pd.DataFrame(data)
+
+
+def column_names(table: np.ndarray) -> tuple[str, ...]:
+    """Return the names of the columns of a table."""
+    return table.dtype.names or ()
 
 
 def words(table: np.ndarray) -> np.ndarray:
     """Return a view of a table as integers of 8 bytes, rows x columns: its rows are copied as memory, not by column."""
-    return table.view(np.ndarray).view(np.int64).reshape(len(table), len(table.dtype.names))
+    return table.view(np.ndarray).view(np.int64).reshape(len(table), len(column_names(table)))
 
 
 def copied(table: np.ndarray) -> np.ndarray:

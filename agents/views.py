@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import mesa
-import numpy as np
+
+from agents.schema import Rows
 
 
 class RowAgent(mesa.Agent):
@@ -14,7 +15,7 @@ class RowAgent(mesa.Agent):
     ``row`` is the index in the table, ``node`` the index among all nodes of the network.
     """
 
-    def __init__(self, model: mesa.Model, table: np.recarray, row: int, node: int) -> None:
+    def __init__(self, model: mesa.Model, table: Rows, row: int, node: int) -> None:
         # Set past __setattr__, which sends names of columns to the row.
         object.__setattr__(self, "_table", table)
         object.__setattr__(self, "row", row)

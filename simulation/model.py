@@ -6,6 +6,7 @@ from typing import Any
 
 import mesa
 
+from agents.schema import column_names
 from agents.views import HardwareBuyer, Lender, Miner, Neocloud, RowAgent
 from simulation.interventions import fail_agent, sell_block
 from simulation.month import MONTH, STEP, advance
@@ -43,7 +44,7 @@ class ComputeCreditModel(mesa.Model):
         self.world = build_world(scenario, self.run_seed, replication, tape=tape)
         self._create_views()
         self.datacollector = mesa.DataCollector(
-            model_reporters={name: [_last, [self, name]] for name in self.world.panel.dtype.names if name != "month"}
+            model_reporters={name: [_last, [self, name]] for name in column_names(self.world.panel) if name != "month"}
         )
 
     def _create_views(self) -> None:

@@ -67,12 +67,13 @@ class Result:
         data = _TABLES[name].frame(rows)
         if "month" in data and name != "clock":
             start = pd.Period(self.scenario.run.start, "M")
-            calendar = pd.PeriodIndex.from_ordinals(start.ordinal + data["month"].to_numpy(), freq="M")
+            ordinals = start.ordinal + data["month"].to_numpy()
+            calendar = pd.PeriodIndex.from_ordinals(ordinals, freq="M")  # type: ignore[attr-defined] # not in its stubs
             data.insert(1, "date", calendar.to_timestamp())
         if name == "chip_panel":
-            data["chip"] = pd.Categorical.from_codes(data["chip"], [c.name for c in self.scenario.chips])
+            data["chip"] = pd.Categorical.from_codes(data["chip"], pd.Index([c.name for c in self.scenario.chips]))
         if name == "kind_panel":
-            data["kind"] = pd.Categorical.from_codes(data["kind"], KINDS)
+            data["kind"] = pd.Categorical.from_codes(data["kind"], pd.Index(KINDS))
         return data
 
     @property

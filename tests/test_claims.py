@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +10,10 @@ import pytest
 from experiments.evidence.claims import BLOCK_AFTER, CLAIMS, Finding, examine, same_debt, values
 from experiments.statistics import shortfall
 from experiments.sweeps.study import read_study
-from simulation import load_scenario
 from simulation.record.summary import summarise
 from simulation.runs import play
 from simulation.scenario.config import set_path
-
-ROOT = Path(__file__).parent.parent
-BASE = load_scenario(ROOT / "configs" / "base.yaml")
+from tests.conftest import BASE, ROOT, STUDIES
 
 
 def claim_of(key):
@@ -121,7 +117,7 @@ def test_the_document_has_every_claim_with_its_verdict():
     assert all(re.search(r"\| (holds|does not hold|not decided) \|", row) for row in rows)
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "configs" / "sweeps").glob("*.yaml")), ids=lambda f: f.stem)
+@pytest.mark.parametrize("file", STUDIES, ids=lambda f: f.stem)
 def test_every_shipped_study_is_sound(file):
     study = read_study(file)
     assert 500 <= study.runs <= 5_000

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,9 +21,8 @@ from simulation.scenario.walking import declared
 from simulation.schedule import schedule
 from simulation.world.build import build_world
 from simulation.world.world import World
+from tests.conftest import BASE, BASE_FILE, LESSONS
 
-ROOT = Path(__file__).parent.parent
-BASE = load_scenario(ROOT / "configs" / "base.yaml")
 SMALL = {
     "run.months": 20, "neoclouds.count": 10, "miners.count": 6, "buyers.enterprise.count": 12, "buyers.research.count": 4,
     "buyers.hyperscaler.count": 3, "buyers.dealer.count": 6, "buyers.scrap.count": 4, "notes.first_month": 1,
@@ -38,7 +36,6 @@ CRASH = {
     **HARD, "drivers.regimes.first_month": 2, "drivers.demand.stress_drift": -0.5, "lenders.capital_scale": 0.1,
     "lenders.max_ltv": 1.0, "lenders.mark_to_market": 1.0, "run.months": 30,
 }  # fmt: skip
-LESSONS = ROOT / "configs" / "lessons"
 #: Scenarios and seeds in which a parameter is tried, one after another, until it moves a run.
 SETTINGS: tuple[tuple[str, dict[str, Any], int], ...] = (
     ("base", HARD, 2),
@@ -189,6 +186,7 @@ def test_what_is_of_the_month_does_not_outlive_it(table, column):
     rows = getattr(worlds[1], table)
     # What has ended keeps its last month: free rows of contracts, claims in default.
     alive = (rows.status == 1) | (rows.status == 2) if table == "loans" else np.ones(len(rows), bool)
+    assert alive.any()
     rows[column][alive] = 123
     for world in worlds:
         advance(world, MONTH)
@@ -203,7 +201,7 @@ def test_what_is_of_the_month_does_not_outlive_it(table, column):
 
 
 def test_the_order_of_generations_in_a_file_changes_nothing(tmp_path):
-    text = (ROOT / "configs" / "base.yaml").read_text(encoding="utf-8")
+    text = BASE_FILE.read_text(encoding="utf-8")
     head, rest = text.split("chips:", 1)
     first, *lines = rest.split("\n")
     count = next(k for k, line in enumerate(lines) if not line.startswith("  - "))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import re
-from pathlib import Path
 
 import pytest
 
 from agents.schema import TABLES
 from experiments.documents import odd
 from simulation.scenario.walking import declared
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parents[1]
 DATA = ROOT / "configs" / "data"
 
 
@@ -58,19 +57,27 @@ def test_every_parameter_has_unit_meaning_and_source(facts):
 
 
 def test_every_fact_has_value_unit_and_source(facts):
+    assert facts
     assert [key for key, row in facts.items() if not (row["value"] and row["unit"] and row["source"])] == []
 
 
 def test_every_data_file_is_described():
     text = (DATA / "README.md").read_text(encoding="utf-8")
-    assert [file.name for file in DATA.glob("*.csv") if f"`{file.name}`" not in text] == []
+    files = list(DATA.glob("*.csv"))
+    assert files
+    assert [file.name for file in files if f"`{file.name}`" not in text] == []
 
 
 @pytest.mark.parametrize(
     "name",
-    ["README.md", "docs/odd.md", "docs/teaching.md", "docs/sweeps.md", "docs/calibration.md", "configs/data/README.md"],
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        *(f"docs/{name}.md" for name in ("claims", "odd", "sweeps", "teaching", "validation")),
+    ],
 )
 def test_links_lead_somewhere(name):
     file = ROOT / name
     targets = re.findall(r"\]\(([^)#:]+)\)", file.read_text(encoding="utf-8"))
+    assert targets
     assert [target for target in targets if not (file.parent / target).exists()] == []

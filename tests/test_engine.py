@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,18 +16,12 @@ from hypothesis import strategies as st
 
 from agents.tables.ledger import ITEM_PAYEE, ITEM_PAYER
 from agents.tables.loans import LoanStatus
-from simulation import ComputeCreditModel, load_scenario, run
+from simulation import ComputeCreditModel, run
 from simulation.month import HORIZON, MONTH, STEP, advance
 from simulation.runs import InvariantError, play, raise_fault
 from simulation.scenario.config import set_path
 from simulation.world.build import build_world
-
-ROOT = Path(__file__).parent.parent
-BASE = load_scenario(ROOT / "configs" / "base.yaml")
-STRESS = {
-    "run.months": 14, "drivers.regimes.first_month": 2, "drivers.regimes.entry": 0.5, "drivers.demand.stress_drift": -0.2,
-    "neoclouds.count": 12, "miners.count": 5, "buyers.enterprise.count": 10,
-}  # fmt: skip
+from tests.conftest import BASE, ROOT, STRESS, alone
 
 
 def digest(world) -> str:
@@ -140,17 +133,10 @@ def test_same_bytes_however_it_is_run():
 
 
 def test_same_bytes_in_other_processes_and_interpreted():
-    code = (
-        f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n"
-        "from test_engine import BASE, STRESS, digest, play, set_path\n"
-        "print(digest(play(set_path(BASE, STRESS), 3)))"
-    )
+    code = "from tests.test_engine import BASE, STRESS, digest, play, set_path\nprint(digest(play(set_path(BASE, STRESS), 3)))"
     expected = digest(play(set_path(BASE, STRESS), 3))
     for environment in ({"PYTHONHASHSEED": "77"}, {"NUMBA_DISABLE_JIT": "1"}):
-        out = subprocess.run(
-            [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True
-        )
-        assert out.stdout.strip() == expected, environment
+        assert alone(code, **environment).strip() == expected, environment
 
 
 def test_a_policy_changes_no_draw():

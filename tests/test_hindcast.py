@@ -30,6 +30,7 @@ def test_behaviour_is_that_of_the_base():
     base = {path: value for path, value, _ in leaves(load_scenario(base_config()))}
     changed = [path for path, value, _ in leaves(load_scenario(CONFIG)) if value != base[path]]
     kinds = [p for p in changed if p.startswith(("lenders.", "buyers.")) and p.count(".") == 2]
+    assert kinds and len(changed) > len(kinds)
     assert [p for p in kinds if p.rsplit(".", 1)[1] not in _TRAITS] == []
     assert [p for p in changed if p not in kinds and not p.startswith(MAY_DIFFER)] == []
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from simulation import load_scenario
 from simulation.runs import play
 from simulation.scenario.config import set_path
 from simulation.scenario.faults import ConfigError
 from simulation.world.build import build_world
 from simulation.world.drivers import draw_paths, draw_stress
-
-ROOT = Path(__file__).parent.parent
-BASE = load_scenario(ROOT / "configs" / "base.yaml")
+from tests.conftest import BASE, ROOT
 
 
 @pytest.mark.parametrize("coupling", [0.0, 0.7, 1.0])
@@ -31,7 +26,6 @@ def test_entry_of_each_stress_does_not_depend_on_the_coupling(coupling):
     )
     # With exit 1 a stress lasts one month: months after a calm one are independent trials.
     chains = draw_stress(scenario, np.random.default_rng(7).random((60_000, 3)))
-    both = 0.0
     for chain in chains:
         calm = np.flatnonzero(chain[:-1] == 0) + 1
         assert chain[calm].mean() == pytest.approx(0.1, abs=4 * np.sqrt(0.09 / len(calm)))
@@ -67,7 +61,9 @@ def test_networks(form):
         contacts, hops = world.contact[part], world.contact_hops[part]
         assert len(contacts) <= 20 and node not in contacts and len(set(contacts)) == len(contacts)
         assert (np.diff(hops) >= 0).all() and (contacts >= len(world.lenders)).all()
+    assert (np.diff(world.contact_ptr) > 1).sum() > 100
     debtors = world.lines.debtor
+    assert len(debtors) > 1
     assert (np.diff(debtors) >= 0).all() and (world.lenders.kind[world.lines.creditor] == 0).all()
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from importlib.metadata import requires, version
-from pathlib import Path
 
 import numba
 import pytest
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parent.parent
+from tests.conftest import alone
+
 PLAY = """
 import hashlib, sys
 import numba
@@ -33,16 +30,6 @@ print(hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in world))
 """
 
 
-def digest(how: str, **environment: str) -> str:
-    """Return the hash of a stressed run in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", PLAY, how], capture_output=True, text=True, cwd=ROOT, timeout=500,
-        env={**os.environ, **environment},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 def test_the_numba_that_is_used_is_within_the_pin():
     (pin,) = (Requirement(r) for r in requires("gpu-firesale") or () if Requirement(r).name == "numba")
     assert version("numba") in pin.specifier
@@ -52,10 +39,10 @@ def test_the_numba_that_is_used_is_within_the_pin():
 @pytest.mark.xdist_group("compiles")
 def test_borrowed_worlds_give_the_bits_of_counted_ones(tmp_path):
     """``borrow`` takes the ownership out of the arrays of a world by building them with Numba's own parts."""
-    interpreted = digest("borrowed", NUMBA_DISABLE_JIT="1")
-    assert digest("borrowed") == interpreted
+    interpreted = alone(PLAY, "borrowed", NUMBA_DISABLE_JIT="1")
+    assert alone(PLAY, "borrowed") == interpreted
     # Compiled into a cache of its own: the two must not take each other's code.
-    assert digest("counted", FIRESALE_CACHE=str(tmp_path)) == interpreted
+    assert alone(PLAY, "counted", FIRESALE_CACHE=str(tmp_path)) == interpreted
 
 
 def test_the_parts_of_numba_that_are_used_are_there():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,13 +12,13 @@ from simulation import load_scenario, run
 from simulation.browser.session import Session
 from simulation.scenario.config import set_path
 from simulation.world.build import build_world
+from tests.conftest import LESSONS
 
-FOLDER = Path(__file__).parent.parent / "configs" / "lessons"
-FILES = sorted(FOLDER.glob("*.yaml"))
+FILES = sorted(LESSONS.glob("*.yaml"))
 
 
 def lesson_run(name, *changes):
-    return run(load_scenario(FOLDER / f"{name}.yaml", list(changes)), 1, amplification=False)
+    return run(load_scenario(LESSONS / f"{name}.yaml", list(changes)), 1, amplification=False)
 
 
 def test_there_are_seven():
@@ -42,9 +41,10 @@ def test_the_answer_is_what_the_run_shows(file):
 def test_what_to_try_next_names_parameters_that_are_there(file):
     scenario = load_scenario(file)
     set_path(scenario, list(scenario.lesson.twin))
-    for text in scenario.lesson.further:
-        for path, value in re.findall(r"\b([a-z_]+(?:\.[a-z_]+)+) = ([\w.+-]*[\w])", text):
-            set_path(scenario, [f"{path}={value}"])
+    told = re.findall(r"\b([a-z_]+(?:\.[a-z_]+)+) = ([\w.+-]*[\w])", " ".join(scenario.lesson.further))
+    assert told
+    for path, value in told:
+        set_path(scenario, [f"{path}={value}"])
 
 
 def causes(result):
@@ -66,7 +66,7 @@ def test_one_loan_falls_by_its_collateral_not_by_its_income():
 
 
 def test_ten_thousand_in_february_bring_the_default_of_the_one_loan_forward():
-    session = Session(load_scenario(FOLDER / "one_loan.yaml"), 1)
+    session = Session(load_scenario(LESSONS / "one_loan.yaml"), 1)
     session.step_month()
     session.sell("H100", 10_000)
     session.to_end()
@@ -145,7 +145,7 @@ def test_the_run_comes_with_the_losses():
     assert flows["deposit_cleared"] == pytest.approx(2.7e6, rel=0.01) and flows["book_sale"] > 11e6
     still = lesson_run("lender_run", "lenders.runnable_scale=0")
     assert (still.summary["lender_failures"], still.panel["withdrawn"].sum()) == (1, 0)
-    thrice = load_scenario(FOLDER / "lender_run.yaml", ["lenders.capital_scale=3"])
+    thrice = load_scenario(LESSONS / "lender_run.yaml", ["lenders.capital_scale=3"])
     books = [build_world(s, 1).lenders.book[2] / 1e6 for s in (result.scenario, thrice)]
     assert [round(b) for b in books] == [54, 94]
     assert run(thrice, 1, amplification=False).panel["lender_failures"].tolist().index(1) == 2
@@ -173,7 +173,7 @@ def test_the_books_of_the_miner_in_the_month_of_its_default():
         ("notes.first_month=600",): (0.36, -0.21, 312),
     }
     for changes, (chips, mining, btc) in told.items():
-        session = Session(load_scenario(FOLDER / "double_leverage.yaml", list(changes)), 1)
+        session = Session(load_scenario(LESSONS / "double_leverage.yaml", list(changes)), 1)
         for month in range(12):
             session.step_month()
             miner = session.world.operators[0]

@@ -10,11 +10,10 @@ import pytest
 
 from experiments.documents import pages
 from simulation import load_scenario, run
+from tests.conftest import BASE_FILE, LESSONS
 
-ROOT = Path(__file__).parent.parent
-BASE = ROOT / "configs" / "base.yaml"
 CHANGES = ("--set", "run.months=26", "--set", "drivers.regimes.first_month=2", "--set", "drivers.regimes.entry=0.3")
-SCENARIO = load_scenario(BASE, CHANGES[1::2])
+SCENARIO = load_scenario(BASE_FILE, CHANGES[1::2])
 
 
 def _missing() -> str:
@@ -41,7 +40,7 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def address():
-    with pages.served(str(BASE), "--seed", "3", *CHANGES) as found:
+    with pages.served(str(BASE_FILE), "--seed", "3", *CHANGES) as found:
         yield found
 
 
@@ -267,7 +266,7 @@ def test_the_page_fits_and_no_labels_overlap(page, folder, width, height, dark):
 
 
 def test_a_lesson_asks_and_answers(chromium, folder):
-    with pages.served(str(ROOT / "configs" / "lessons" / "margin_spiral.yaml")) as at:
+    with pages.served(str(LESSONS / "margin_spiral.yaml")) as at:
         page = pages.visit(chromium, at)
         assert page.inner_text(".fs-lesson h2") == "The margin spiral"
         page.fill(".fs-guess input", "3")
@@ -301,7 +300,7 @@ def test_exports(page, tmp_path, monkeypatch):
 
 def test_a_run_is_written_as_a_results_folder(chromium, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pages.served(str(BASE), "--seed", "3", "--set", "run.months=4") as at:
+    with pages.served(str(BASE_FILE), "--seed", "3", "--set", "run.months=4") as at:
         page = pages.visit(chromium, at)
         act(page, "end")
         page.select_option("[data-act=export]", "results")

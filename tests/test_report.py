@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,14 +12,13 @@ from experiments.run.figures import all as figures
 from experiments.run.figures import cascade, order_book
 from simulation import load_scenario, run
 from simulation.scenario.config import set_path
-
-BASE = Path(__file__).parents[1] / "configs" / "base.yaml"
+from tests.conftest import BASE_FILE
 
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory):
     folder = tmp_path_factory.mktemp("short")
-    result = run(load_scenario(BASE, {"run.months": 6}), seed=2)
+    result = run(load_scenario(BASE_FILE, {"run.months": 6}), seed=2)
     return result, folder, report.write_report(folder, result)
 
 
@@ -28,7 +26,7 @@ def short(tmp_path_factory):
 def stressed(tmp_path_factory):
     """A run whose rents start at a third of the base, so that operators default; with a backstop as its twin."""
     folder = tmp_path_factory.mktemp("stressed")
-    scenario = load_scenario(BASE, {"run.months": 36, "rental.rent": 0.9, "credit.initial_debt": 0.7})
+    scenario = load_scenario(BASE_FILE, {"run.months": 36, "rental.rent": 0.9, "credit.initial_debt": 0.7})
     twin = set_path(scenario, {"policy.backstop.capacity": 2e9})
     result = run(scenario, seed=21, twin=twin)
     return result, folder, report.write_report(folder, result)
@@ -49,7 +47,8 @@ def test_report_loads_nothing(case, request):
     result, _, file = request.getfixturevalue(case)
     page = file.read_text(encoding="utf-8")
     assert not re.search(r"https?://|src=|@import|<script|<link", page)
-    assert all(target.startswith("#") for target in re.findall(r"""(?:href="|url\(["']?)([^"')]+)""", page))
+    targets = re.findall(r"""(?:href="|url\(["']?)([^"')]+)""", page)
+    assert targets and all(target.startswith("#") for target in targets)
     assert page.count("<svg") == len(figures.DRAWINGS)
     assert result.scenario.title in page
     assert ">nan" not in page and "None" not in re.sub(r"<svg.*?</svg>|<p>None: every", "", page, flags=re.S)
@@ -93,6 +92,7 @@ def test_book_is_the_one_that_the_panel_measures(stressed):
     result, *_ = stressed
     chip, books = order_book.read_books(result)
     recorded = result.chip_panel
+    assert books
     for _, book in books:
         row = recorded[recorded["month"] == book.month].iloc[chip]
         near = book.limit >= 0.9 * row["best_bid"]
@@ -100,7 +100,7 @@ def test_book_is_the_one_that_the_panel_measures(stressed):
 
 
 def test_one_month_without_debt_or_default(tmp_path):
-    scenario = load_scenario(BASE, {"run.months": 1, "credit.initial_debt": 0})
+    scenario = load_scenario(BASE_FILE, {"run.months": 1, "credit.initial_debt": 0})
     result = run(scenario, seed=3, amplification=False)
     page = report.write_report(tmp_path, result).read_text(encoding="utf-8")
     assert np.isnan(result.summary["amplification"])

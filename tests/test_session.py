@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,14 +20,9 @@ from simulation.browser.session import Session
 from simulation.browser.why import chain, why
 from simulation.runs import play
 from simulation.scenario.config import set_path
+from tests.conftest import BASE, BASE_FILE, LESSONS, STRESS
 
-ROOT = Path(__file__).parent.parent
-BASE = ROOT / "configs" / "base.yaml"
-STRESS = {
-    "run.months": 14, "drivers.regimes.first_month": 2, "drivers.regimes.entry": 0.5, "drivers.demand.stress_drift": -0.2,
-    "neoclouds.count": 12, "miners.count": 5, "buyers.enterprise.count": 10,
-}  # fmt: skip
-STRESSED = set_path(load_scenario(BASE), STRESS)
+STRESSED = set_path(BASE, STRESS)
 
 
 def digest(world) -> str:
@@ -120,7 +114,7 @@ def test_a_block_sold_by_hand_meets_buyers_and_can_be_taken_back():
 
 
 def test_a_block_by_hand_and_one_of_the_path_are_both_sold():
-    session = Session(load_scenario(ROOT / "configs" / "lessons" / "one_loan.yaml"), 1)
+    session = Session(load_scenario(LESSONS / "one_loan.yaml"), 1)
     session.step_month()
     session.model.sell_block("H100", 1000)
     session.step_month()
@@ -177,10 +171,7 @@ def test_sentences_carry_the_numbers_of_the_tables():
     said = [entry.text for tick, entry in session.log if tick == session.tick]
     start = f"{session.names[int(e.node)]} defaults on "
     amount = f"${e.usd / 1e6:,.1f}m" if e.usd < 999.5e6 else f"${e.usd / 1e9:,.2f}bn"
-    assert (
-        any(text.startswith(start + amount) for text in said)
-        or sum(k == EventKind.DEFAULT for k in session.world.events.kind) > 5
-    )
+    assert any(text.startswith(start + amount) for text in said)
 
 
 def test_every_step_is_told_in_few_sentences_that_json_can_carry():
@@ -220,11 +211,18 @@ def test_balance_sheets_close():
 def test_states_agree_with_the_tables():
     session = Session(STRESSED, 3)
     session.to_cascade()
-    world, n_l = session.world, len(session.world.lenders)
-    state = node_state(world)[n_l : n_l + len(world.operators)]
-    assert (state[world.operators.status == OperatorStatus.DEFAULTED] == 2).all()
-    called = world.loans[world.loans.status == LoanStatus.CALLED].borrower
-    assert (state[called[world.operators.status[called] != OperatorStatus.DEFAULTED]] == 1).all()
+    seen = [0, 0]
+    while not session.finished:
+        world, n_l = session.world, len(session.world.lenders)
+        state = node_state(world)[n_l : n_l + len(world.operators)]
+        fallen = world.operators.status == OperatorStatus.DEFAULTED
+        assert (state[fallen] == 2).all()
+        called = world.loans[world.loans.status == LoanStatus.CALLED].borrower
+        called = called[~fallen[called]]
+        assert (state[called] == 1).all()
+        seen = [seen[0] + fallen.sum(), seen[1] + len(called)]
+        session.step()
+    assert min(seen) > 0
 
 
 def test_series_are_the_panels():
@@ -239,18 +237,16 @@ def test_series_are_the_panels():
     shaded = np.zeros(len(panel), bool)
     for first, last in series.stress_bands(session.world):
         shaded[first : last + 1] = True
-    assert (shaded == stressed).all()
+    assert stressed.any() and (shaded == stressed).all()
     bins = series.dscr_bins(session.world)
     operators = session.world.operators
-    assert (
-        sum(b["value"] for b in bins if b["bad"])
-        == ((operators.dscr < 1) & (operators.debt > 1) & (operators.status != OperatorStatus.DEFAULTED)).sum()
-    )
+    below = (operators.dscr < 1) & (operators.debt > 1) & (operators.status != OperatorStatus.DEFAULTED)
+    assert sum(b["value"] for b in bins if b["bad"]) == below.sum() > 0
 
 
 def test_a_large_market_is_drawn_in_groups():
     scenario = set_path(
-        load_scenario(BASE),
+        BASE,
         {
             "run.months": 3,
             "neoclouds.count": 400,
@@ -273,7 +269,7 @@ def test_a_large_market_is_drawn_in_groups():
 
 @pytest.fixture
 def desk():
-    made = Desk(Options(BASE, 3, ("run.months=14",)))
+    made = Desk(Options(BASE_FILE, 3, ("run.months=14",)))
     yield made
     made.close()
 
@@ -334,7 +330,7 @@ def test_both_ends_of_every_slider_make_a_run(desk, path):
 
 
 def test_two_desks_share_nothing(desk):
-    other = Desk(Options(BASE, 5))
+    other = Desk(Options(BASE_FILE, 5))
     other.act("month")
     other.show(dark=True)
     other.change({"path": "buyers.budget_scale", "at": 0})

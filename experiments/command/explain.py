@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from experiments.command.terminal import Set, make_console, print_table
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 
 def explain(
@@ -55,12 +58,12 @@ def _explain_schedule(as_json: bool) -> None:
 
 
 def _explain_parameters(as_json: bool) -> None:
+    from simulation.scenario.declare import said
     from simulation.scenario.walking import declared
 
     rows = [
-        (path, _value(default), *_unit_and_bounds(field), field.description, field.json_schema_extra["source"])
+        (path, _value(default), *_unit_and_bounds(field), field.description or "", said(field, "source"))
         for path, default, field in declared()
-        if field.json_schema_extra
     ]
     _show("All parameters", ("parameter", "default", "unit", "bounds", "meaning", "source"), rows, as_json)
 
@@ -118,10 +121,12 @@ _TOPICS: dict[str, Callable[[bool], None]] = {
 _BOUNDS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
 
-def _unit_and_bounds(field: Any) -> tuple[str, str]:
+def _unit_and_bounds(field: FieldInfo) -> tuple[str, str]:
     from typing import Literal, get_args, get_origin
 
-    unit = (field.json_schema_extra or {}).get("unit", "")
+    from simulation.scenario.declare import said
+
+    unit = said(field, "unit")
     if get_origin(field.annotation) is Literal:
         return unit, " | ".join(get_args(field.annotation))
     bounds = [(sign, getattr(rule, name, None)) for rule in field.metadata for name, sign in _BOUNDS.items()]
@@ -149,7 +154,7 @@ def _with_codes(column: Any) -> str:
 # --- output -------------------------------------------------------------------------------------------------------
 
 
-def _show(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]], as_json: bool) -> None:
+def _show(title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], as_json: bool) -> None:
     if as_json:
         print(json.dumps([dict(zip(heads, row, strict=True)) for row in rows], indent=2))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -79,7 +79,9 @@ def write_whole(
     return folder.resolve()
 
 
-def print_table(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]], right: tuple[int, ...] = ()) -> None:
+def print_table(
+    title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], right: tuple[int, ...] = ()
+) -> None:
     """Print rows as a table; ``right`` are the columns set flush right."""
     from rich.table import Table
     from rich.text import Text

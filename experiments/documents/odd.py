@@ -27,6 +27,7 @@ from agents.tables.orders import ORDER
 from simulation.markets.tape import TAPE
 from simulation.month import PHASES
 from simulation.record.summary import SUMMARY
+from simulation.scenario.declare import said
 from simulation.scenario.walking import declared
 from simulation.schedule import by_table, tables_of
 from simulation.schedule import schedule as derived_schedule
@@ -87,9 +88,8 @@ def parameters() -> str:
     sections: dict[str, list[tuple[str, ...]]] = {}
     for name, (defaults, field) in merged.items():
         default = defaults[0] if len(set(defaults)) == 1 else " / ".join(defaults)
-        extra = field.json_schema_extra
         head = name.partition(".")[0].removesuffix("[]") if "." in name else "scenario"
-        row = (f"`{name}`", default, extra["unit"], field.description, extra["source"])
+        row = (f"`{name}`", default, said(field, "unit"), field.description or "", said(field, "source"))
         sections.setdefault(head, []).append(row)
     heads = ("parameter", "default", "unit", "meaning", "source")
     return "\n".join(f"**{section}**\n\n{markdown(heads, rows)}" for section, rows in sections.items())
@@ -111,7 +111,8 @@ def _value(value: Any) -> str:
 def schedule() -> str:
     """Return the rules of a month, in order; what they read and write is derived from their code."""
     meanings = {phase.name: phase.meaning for phase in PHASES}
-    rows, last = [], ""
+    rows: list[tuple[str, ...]] = []
+    last = ""
     for step in derived_schedule():
         if step.phase != last:
             rows.append((f"**{step.phase}**", "", f"**{meanings[step.phase]}**", "", ""))

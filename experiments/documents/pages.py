@@ -50,8 +50,8 @@ def served(*arguments: str) -> Iterator[str]:
     # The page writes where it is served from: its results must not land in the sources.
     process = subprocess.Popen([*command, *arguments], stderr=subprocess.PIPE, text=True)
     try:
-        said = []
-        for line in process.stderr:
+        said: list[str] = []
+        for line in process.stderr or ():
             said.append(line)
             found = re.search(r"http://\S+", line)
             if found:

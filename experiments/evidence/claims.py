@@ -52,8 +52,8 @@ class Claim:
     unit: str
     arms: dict[str, dict[str, Any]]
     contrast: Callable[[Arms], np.ndarray]
-    scale: float = 1.0
-    read: Callable[[World], Any] | None = None
+    scale: float
+    read: Callable[[World], Any]
     block: dict[str, float] = field(default_factory=dict)
     holds: str = ""
     fails: str = ""
@@ -79,6 +79,10 @@ class Claim:
 
 def _summary(name: str) -> Callable[[World], float]:
     return lambda world: float(summarise(world)[name])
+
+
+def _pair(one: Callable[[World], Any], two: Callable[[World], Any]) -> Callable[[World], Any]:
+    return lambda world: (one(world), two(world))
 
 
 def _less(a: str, b: str) -> Callable[[Arms], np.ndarray]:
@@ -337,16 +341,17 @@ def values(scenario: Scenario, read: Callable[[World], Any], runs: int, first: i
 def examine(claim: Claim, base: Scenario, runs: int, first: int = 1) -> Finding:
     """Run the arms of a claim and judge it."""
     changes = {label: dict(change) for label, change in claim.arms.items()}
-    notes, tails = "", {}
+    notes = ""
+    tails: Arms = {}
     if claim.level:
         if claim.level[0]:
             changes[_LONG]["lenders.max_ltv"] = same_debt(base, claim, min(runs, 40), first)
-        notes = _equal_leverage(claim, base, changes, runs, first)
+        notes = _equal_leverage(claim, claim.level, base, changes, runs, first)
     arms = {}
     for label, change in changes.items():
         scenario, block = set_path(base, change) if change else base, claim.block.get(label, 0.0)
         if claim.tail:
-            both = values(scenario, lambda world: (claim.read(world), claim.tail(world)), runs, first, block)
+            both = values(scenario, _pair(claim.read, claim.tail), runs, first, block)
             arms[label], tails[label] = both[:, 0], both[:, 1]
         else:
             arms[label] = values(scenario, claim.read, runs, first, block)
@@ -385,7 +390,9 @@ def _judge_worst(claim: Claim, arms: Arms, tails: Arms, draws: int = 2000) -> Fi
     )
 
 
-def _equal_leverage(claim: Claim, base: Scenario, changes: dict[str, dict[str, Any]], runs: int, first: int) -> str:
+def _equal_leverage(
+    claim: Claim, level: tuple[str, str], base: Scenario, changes: dict[str, dict[str, Any]], runs: int, first: int
+) -> str:
     """Say which leverage is equal between the arms, how it was made so, and what is not equal then."""
     peaks = {
         label: bootstrap(1e-9 * values(set_path(base, change), _summary("debt_peak"), runs, first))
@@ -394,14 +401,14 @@ def _equal_leverage(claim: Claim, base: Scenario, changes: dict[str, dict[str, A
     ltv = {label: change["lenders.max_ltv"] for label, change in changes.items()}
     how = (
         "by the advance rate at 120 months, found by bisection on the first 40 runs"
-        if claim.level[0]
+        if level[0]
         else "by giving all lenders the same"
     )
     got = "; ".join(
         f"{label}: advance rate {ltv[label]:.2f}, peak debt ${peaks[label][0]:.1f}bn [{peaks[label][1]:.1f}, {peaks[label][2]:.1f}]"
         for label in changes
     )
-    return f"Equal leverage is here {claim.level[1]}, made equal {how}. {got}."
+    return f"Equal leverage is here {level[1]}, made equal {how}. {got}."
 
 
 def same_debt(base: Scenario, claim: Claim, runs: int, first: int) -> float:

@@ -28,7 +28,7 @@ _H100 = 1
 _BLOCK, _BLOCK_MONTH = 10_000.0, 30
 
 
-_CALM = {"drivers.regimes.entry": 0.0, "run.months": 54}
+_CALM: dict[str, Any] = {"drivers.regimes.entry": 0.0, "run.months": 54}
 
 
 _LEVERAGE = (0.5, 0.7, 0.9)

@@ -242,7 +242,7 @@ class HindcastResult:
             return math.nan, math.nan, math.nan, 0
         return (*np.percentile(values, [10, 50, 90]).tolist(), len(values))
 
-    def rows(self) -> list[tuple[str, ...]]:
+    def rows(self) -> list[tuple[str, str, str, str, str]]:
         """Return the table: observable, what happened, model median [10 %, 90 %], seeds, verdict."""
         table = []
         for o in self.observables:
@@ -347,7 +347,7 @@ def draw(result: HindcastResult) -> Figure:
     """Return the figure: what was given, what came out by month, and every observable against what happened."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(11, 9.2), layout="constrained")
-        top, bottom = figure.subfigures(2, 1, height_ratios=[1.25, 1])
+        top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=[1.25, 1])).tolist()
         axes = top.subplots(2, 2, sharex=True).flat
         months = np.arange(len(result.hashprice))
         axes[0].plot(months, result.hashprice, color=INK)

@@ -6,6 +6,7 @@ uv run python -m experiments.evidence.shared_draws [RUNS]
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from experiments.evidence.claims import values
 from simulation.record.summary import summarise
 from simulation.scenario.config import load_scenario, set_path
 from simulation.scenario.document import base_config
+from simulation.world.world import World
 
 MEASURES = ("losses", "debt_peak", "systemic", "cascade_max")
 
@@ -21,16 +23,17 @@ MEASURES = ("losses", "debt_peak", "systemic", "cascade_max")
 _OTHER = 900_001
 
 
+def _measure(world: World, name: str) -> float:
+    return float(summarise(world)[name])
+
+
 def ratios(runs: int) -> dict[str, float]:
     """Return, by measure, the variance of (backstop of $10bn less base) on independent over that on shared draws."""
     base = load_scenario(base_config())
     policy = set_path(base, {"policy.backstop.capacity": 1.0e10})
     found = {}
     for name in MEASURES:
-
-        def read(world, name=name):
-            return float(summarise(world)[name])
-
+        read = partial(_measure, name=name)
         one, shared, apart = (values(s, read, runs, seed) for s, seed in ((base, 1), (policy, 1), (policy, _OTHER)))
         found[name] = float(np.var(apart - one) / np.var(shared - one))
     return found

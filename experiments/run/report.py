@@ -8,7 +8,7 @@ import platform
 import re
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from experiments.run.figures import all as figures
 from experiments.run.figures import style
 from experiments.run.summary_table import FORMS, SECTIONS, changes
 from simulation.record.summary import SUMMARY
+from simulation.scenario.declare import said
 from simulation.scenario.walking import declared, parameters
 from simulation.words import calendar, months, percent, usd
 from simulation.world.build import build_world
@@ -69,7 +70,10 @@ def _inline(file: Path, title: str) -> Markup:
     text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)
     for color in style.DARK:
         text = text.replace(color, f"var(--c{color[1:]})")
-    width = float(re.search(r'width="([\d.]+)pt"', text).group(1))
+    found = re.search(r'width="([\d.]+)pt"', text)
+    if found is None:
+        raise ValueError(f"{file}: an SVG without a width in points")
+    width = float(found[1])
     text = re.sub(
         r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img" aria-label="{title}">', text, count=1
     )
@@ -278,23 +282,33 @@ def _turning_points(result: Any, panel: pd.DataFrame, m: int) -> list[str]:
     return lines
 
 
+def _rows(frame: pd.DataFrame) -> Iterator[Any]:
+    """Return the rows of a frame, columns as attributes."""
+    return frame.itertuples()
+
+
+def _items(series: pd.Series) -> list[tuple[int, float]]:
+    """Return what a series over generations of chips holds, in its order."""
+    return list(zip(series.index.tolist(), series.tolist(), strict=True))
+
+
 def _fall_lines(events: pd.DataFrame, chips: list[str]) -> list[str]:
     """Return sentences on defaults, failures and seizures."""
     lines = []
     falls = events[events["kind"] == "default"].sort_values("usd", ascending=False, kind="stable")
     if len(falls):
-        named = [f"{e.node_name} defaulted on {usd(e.usd)} ({_words(e.cause)})" for e in falls.head(3).itertuples()]
+        named = [f"{e.node_name} defaulted on {usd(e.usd)} ({_words(e.cause)})" for e in _rows(falls.head(3))]
         rest = falls.iloc[3:]
         if len(rest):
             named.append(f"{_plural(len(rest), 'other')} on {usd(rest['usd'].sum())}")
         lines.append(_and(named) + ".")
-    for e in events[events["kind"] == "lender_failure"].itertuples():
+    for e in _rows(events[events["kind"] == "lender_failure"]):
         lines.append(f"{e.node_name} failed ({_words(e.cause)})" + (f", {usd(e.usd)}." if e.usd >= 1.0 else "."))
     seized = events[(events["kind"] == "seizure") & (events["units"] > 0)]
     if len(seized):
         total = seized.groupby("node_name")["units"].sum().sort_values(ascending=False, kind="stable")
         mix = seized.groupby("chip")["units"].sum().sort_values(ascending=False, kind="stable")
-        what = ", ".join(f"{units:,.0f} {chips[chip]}" for chip, units in mix.head(2).items() if chip >= 0)
+        what = ", ".join(f"{units:,.0f} {chips[chip]}" for chip, units in _items(mix.head(2)) if chip >= 0)
         who = total.index[0] if len(total) == 1 else f"{total.index[0]} and {_plural(len(total) - 1, 'other lender')}"
         lines.append(
             f"{who} seized {_plural(total.sum(), 'GPU')}"
@@ -307,7 +321,7 @@ def _sale_lines(trades: pd.DataFrame, chips: list[str], n_buyers: int, row: Any)
     """Return a sentence on the forced sales of a month: who bought, at what price, and what was left."""
     value = trades["units"] * trades["price"]
     by_chip = value.groupby(trades["chip"]).sum()
-    chip = int(by_chip.idxmax())
+    chip = int(by_chip.index.tolist()[int(by_chip.argmax())])
     main = trades[trades["chip"] == chip]
     units = main["units"].sum()
     if units < 0.5:
@@ -393,7 +407,10 @@ def _flow_table(result: Any) -> dict[str, Any]:
 
     payers = [name for name in SECTORS if matrix.loc[name].sum() > 0]
     payees = [name for name in SECTORS if matrix[name].sum() > 0]
-    rows = [(name, [cell(matrix.loc[name, to]) for to in payees], cell(matrix.loc[name].sum())) for name in payers]
+    rows = [
+        (name, [cell(float(matrix[to][name])) for to in payees], cell(matrix.loc[name].to_numpy().sum()))
+        for name in payers
+    ]
     sums = [cell(matrix[to].sum()) for to in payees]
     close = [
         (name, [usd(v) for v in row[:-1]], f"${row[-1] + 0.0:,.2f}".replace("$-0.00", "$0.00"))
@@ -434,9 +451,7 @@ def changed_parameters(scenario: Any) -> list[tuple[str, str, str, str, str]]:
         if value == default or general == "chips[].name" or path == "title":
             continue
         shown = "given" if default is ... else _value(default)
-        rows.append(
-            (path, _value(value), shown, (field.json_schema_extra or {}).get("unit", ""), field.description or "")
-        )
+        rows.append((path, _value(value), shown, said(field, "unit"), field.description or ""))
     return rows
 
 

@@ -12,6 +12,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from experiments.run.figures.style import BLUE, INK, MUTED, RED, SKY
 from experiments.statistics import bootstrap
@@ -136,7 +137,7 @@ def _lines(
         else [matplotlib.colormaps["viridis"](x) for x in np.linspace(0.0, 0.92, len(groups))]
     )
     changes = of == frame.change
-    handles = []
+    handles: list[Line2D] = []
     for ax, outcome in zip(_panels(figure, len(frame.outcomes)), frame.outcomes, strict=True):
         if changes:
             ax.axhline(0.0, color=INK, lw=0.9)
@@ -355,7 +356,7 @@ def tails(frame: Frame) -> Drawn:
     name = ""
     groups: list[tuple[str, pd.DataFrame]] = [("all runs", frame.done)]
     if design == "list" and len(frame.study.points) > 1:
-        groups = [(frame.name_of(int(p)), part) for p, part in frame.done.groupby("point")]
+        groups = [(frame.name_of(int(part["point"].iloc[0])), part) for _, part in frame.done.groupby("point")]
     elif design == "grid" and frame.names:
         name = max(frame.names, key=lambda n: frame.done[n].nunique())
         against = [n for n in frame.study.plan.report.against if frame.done[n].nunique() > 1]

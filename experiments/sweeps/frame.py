@@ -11,6 +11,7 @@ import pandas as pd
 from experiments.statistics import bootstrap, interval, resamples
 from experiments.sweeps.study import Study
 from simulation.record.summary import SUMMARY
+from simulation.scenario.declare import said
 from simulation.scenario.walking import parameters
 from simulation.words import usd
 
@@ -103,14 +104,7 @@ class Frame:
 
     def unit(self, name: str) -> str:
         """Return the unit of a parameter."""
-        return next(
-            (
-                (field.json_schema_extra or {}).get("unit", "")
-                for path, _, field in parameters(self.study.scenario)
-                if path == name
-            ),
-            "",
-        )
+        return next((said(field, "unit") for path, _, field in parameters(self.study.scenario) if path == name), "")
 
     def axis(self, name: str) -> str:
         """Return a parameter with its unit, as on an axis."""

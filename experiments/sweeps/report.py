@@ -30,7 +30,8 @@ def write_sweep_report(place: str) -> str:
     done = found.runs[found.runs["status"] == "done"] if len(found.runs) else found.runs
     table = point_table(done, found.parameters)
     store.write(table.to_csv(index=False).encode(), "points.csv")
-    pictures, says = [], []
+    pictures: list[tuple[str, str, str]] = []
+    says: list[str] = []
     with matplotlib.rc_context(STYLE):
         for k, drawn in enumerate(figures(found, study), 1):
             for kind in ("png", "svg"):

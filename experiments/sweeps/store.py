@@ -127,8 +127,8 @@ class Store:
                 else []
             )
         else:
-            folder = Path(self.path(part))
-            names = os.listdir(folder) if folder.is_dir() else []
+            here = Path(self.path(part))
+            names = os.listdir(here) if here.is_dir() else []
         return sorted(name for name in names if name.endswith(".parquet") and not name.startswith("."))
 
     def failed(self, chunk: int) -> int | None:

@@ -153,7 +153,7 @@ def _axis(path: str, given: Any, known: dict, scenario: Scenario, where: Callabl
     whole = isinstance(known[path][0], int) and not isinstance(known[path][0], bool) and field.annotation is int
     if isinstance(given, tuple):
         values: tuple[Any, ...] = given
-        axis = Axis(path, values, whole=whole)
+        axis: Axis | None = Axis(path, values, whole=whole)
     elif isinstance(given, dict) and {"from", "to"} <= set(given) <= {"from", "to", "n", "scale"}:
         axis = _range(path, given, whole, refuse)
         values = (axis.low, axis.high) if axis else ()

@@ -362,7 +362,8 @@ def scenario_of(place: str, run: int) -> tuple[Scenario, Scenario | None, int, i
 def stored_study(place: str) -> Study:
     """Return the study of a sweep's folder. Raises StoreError, ConfigError."""
     store = Store(place)
-    if store.manifest() is None:
+    written = store.manifest()
+    if written is None:
         raise StoreError(f"{place}: holds no sweep (no manifest.json)")
     data = store.read("study.yaml")
     if data is None:
@@ -376,7 +377,7 @@ def stored_study(place: str) -> Study:
             raise StoreError(
                 f"{str(error).replace(str(file), store.path('study.yaml'))}; it was written by another version"
             ) from None
-    if study_hash(study) != store.manifest().get("study"):
+    if study_hash(study) != written.get("study"):
         raise StoreError(
             f"{store.path('study.yaml')}: is not the study that was run here: go on with the sweep (the same command) or run it anew"
         )
@@ -401,7 +402,7 @@ def study_text(study: Study) -> str:
 
     given = study.plan.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     text = io.StringIO()
-    yaml = YAML(typ="safe", pure=True)
+    yaml: Any = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     # Parameters keep their order: points and indices are told apart by it.
     yaml.sort_base_mapping_type_on_output = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,7 @@ def default_window(case: Case) -> dict[str, Any]:
     for k, z in enumerate(x["z"]):
         results.append(
             _window(
-                lambda rng, z=z: _default_fraction(rng, int(x["n_banks"]), z, buffer, x["interbank_assets_share"]),
+                partial(_default_fraction, n=int(x["n_banks"]), z=z, buffer=buffer, share=x["interbank_assets_share"]),
                 int(x["draws"]),
                 x["contagion_threshold"],
                 k,
@@ -127,7 +128,7 @@ def sales_window(case: Case) -> dict[str, Any]:
     x = case.inputs
     results = [
         _window(
-            lambda rng, mu=mu: spread_by_sales(rng, int(x["N"]), int(x["M"]), mu, x["leverage"], x["alpha"]),
+            partial(spread_by_sales, n=int(x["N"]), m=int(x["M"]), mean=mu, leverage=x["leverage"], alpha=x["alpha"]),
             int(x["draws"]),
             x["contagion_threshold"],
             k,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,5 +51,5 @@ def fund_statistics(
     def one(cap: float, seed: int) -> Tails:
         return tails(leveraged_funds(cap, steps, seed, **options).prices[_WARM:])
 
-    rows = [spread(lambda seed, cap=cap: one(cap, seed), range(1, seeds + 1)) for cap in caps]
+    rows = [spread(partial(one, cap), range(1, seeds + 1)) for cap in caps]
     return {name: [float(np.median([getattr(t, name) for t in row])) for row in rows] for name in Tails._fields}

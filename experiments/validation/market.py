@@ -162,7 +162,7 @@ def fund_tails(case: Case) -> dict[str, Any]:
         "hill": bool((np.diff(got["hill"]) < 0).all()),
     }
     words = {k: "rises" if rising[k] else ("falls" if falling[k] else "neither") for k in rising}
-    calm = {"volatility_below_noise_alone": None, "worst_return_beyond_noise_alone": None}
+    calm: dict[str, bool | None] = {"volatility_below_noise_alone": None, "worst_return_beyond_noise_alone": None}
     if any(k in case.expected for k in calm):
         # Before a crash wealthy funds damp what noise traders alone would do.
         alone = fund_statistics([0.0], int(x.get("steps", 50_000)), int(x.get("seeds", 15)))

@@ -9,9 +9,9 @@ import numpy as np
 from experiments.validation.band import Band
 from experiments.validation.cases import Case
 from simulation.literature.clearing import clearing_vector
-from simulation.literature.distress import spread_distress
+from simulation.literature.distress import Rule, spread_distress
 
-_RULES = {
+_RULES: dict[str, Rule] = {
     "debtrank_converged": "linear",
     "debtrank_package_stop_rule": "linear",
     "single_hit_converged": "single_hit",
@@ -22,7 +22,7 @@ _RULES = {
 
 
 #: Where the R package NetworkRiskMeasures stops: norm of the last increment below eps^0.2, at most 1,000 sweeps.
-_PACKAGE = {"tolerance": float(np.finfo(float).eps ** 0.2), "sweeps": 1000}
+_TOLERANCE, _SWEEPS = float(np.finfo(float).eps ** 0.2), 1000
 
 
 def clear(case: Case) -> dict[str, Any]:
@@ -50,8 +50,10 @@ def clear(case: Case) -> dict[str, Any]:
 def _summary(
     exposure: np.ndarray, equity: np.ndarray, weights: np.ndarray, shock: np.ndarray, rule: str
 ) -> dict[str, float]:
-    options = _PACKAGE if rule == "debtrank_package_stop_rule" else {}
-    result = spread_distress(exposure, equity, shock, _RULES[rule], **options)
+    if rule == "debtrank_package_stop_rule":
+        result = spread_distress(exposure, equity, shock, _RULES[rule], tolerance=_TOLERANCE, sweeps=_SWEEPS)
+    else:
+        result = spread_distress(exposure, equity, shock, _RULES[rule])
     return {
         "original_stress": float(weights @ shock / weights.sum()),
         "additional_stress": float(weights @ (result.loss - shock) / weights.sum()),

@@ -198,7 +198,12 @@ def scaled(
     """
     arrays = read_arrays(file)
     loan = arrays.get("loan", 0.5 * arrays["liabilities"])
-    rules = {"impact": -math.log(1.0 - impact) / 0.05, "minimum": minimum, "trigger": trigger, "target": target}
+    rules: dict[str, Any] = {
+        "impact": -math.log(1.0 - impact) / 0.05,
+        "minimum": minimum,
+        "trigger": trigger,
+        "target": target,
+    }
     sheets = (arrays["cash"], arrays["holdings"], arrays["other_assets"], loan, arrays["liabilities"] - loan)
     times: list[list[float]] = [[], []]
     for _ in range(repeats):
@@ -214,8 +219,10 @@ def scaled(
         times[0].append(1e3 * (middle - begun))
         times[1].append(1e3 * (time.perf_counter() - middle))
     apart = math.inf if (failures != rounds.failures).any() else float(np.abs(sold - rounds.sold).max())
+    institutions, assets = arrays["holdings"].shape
     return Scaled(
-        *arrays["holdings"].shape,
+        institutions,
+        assets,
         rounds.failures,
         rounds.sold,
         float(np.median(times[0])),

@@ -6,6 +6,7 @@ import math
 from functools import cache
 from typing import Any, NamedTuple
 
+from simulation.scenario.declare import said
 from simulation.scenario.scenario import Scenario
 from simulation.scenario.walking import declared, parameters
 
@@ -207,7 +208,7 @@ def _item(choice: Choice, value: Any) -> dict[str, Any]:
     field = _declared()[choice.path]
     item = {
         "path": choice.path, "label": choice.label, "help": choice.help, "meaning": field.description,
-        "unit": field.json_schema_extra["unit"], "source": field.json_schema_extra["source"],
+        "unit": said(field, "unit"), "source": said(field, "source"),
     }  # fmt: skip
     if choice.form == "text":
         return item | {"options": list(choice.values), "value": value}

@@ -46,8 +46,8 @@ class Desk:
 
     options: Options
     repaint: Callable[[], None] = lambda: None
-    session: Session = None  # type: ignore[assignment]
-    graph: Graph = None  # type: ignore[assignment]
+    session: Session = field(init=False)
+    graph: Graph = field(init=False)
     file: str = ""
     seed: int = 1
     overrides: list[str] = field(default_factory=list)
@@ -142,7 +142,7 @@ class Desk:
     def _build(self, scenario: Scenario) -> None:
         """Start a run; on a fault the run before it stays."""
         session = Session(scenario, self.seed, scenario.lesson.twin)
-        same = self.session is not None and self.session.scenario.lesson == scenario.lesson
+        same = self.run_id > 0 and self.session.scenario.lesson == scenario.lesson
         self.session, self.graph = session, Graph(session.world, session.names)
         self.run_id += 1
         self.playing, self.auction, self.picked = False, -1, -1

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from agents.schema import Rows
 from agents.tables.events import CAUSES, EVENT_KINDS
 from agents.tables.operators import OperatorStatus
 from simulation.markets.tape import TapeRow
@@ -99,7 +100,7 @@ class Teller:
 
     # --- who falls ---------------------------------------------------------------------------------------------
 
-    def shocks(self, rows: np.recarray) -> None:
+    def shocks(self, rows: Rows) -> None:
         for e in rows:
             self.say(
                 f"{many(e.units, self.chips[e.chip])} come to market from outside, without a reserve price.".replace(
@@ -109,13 +110,13 @@ class Teller:
                 row=e,
             )
 
-    def failures(self, rows: np.recarray) -> None:
+    def failures(self, rows: Rows) -> None:
         for e in rows:
             why = _WHY_FAILURE.get(CAUSES[e.cause], CAUSES[e.cause].replace("_", " "))
             owing = f", owing {usd(e.usd)}" if e.usd >= 1.0 else ""
             self.say(f"{self._name(e.node)} fails: {why}{owing}{self._after(e)}.", "failure", e.node, row=e)
 
-    def defaults(self, rows: np.recarray) -> None:
+    def defaults(self, rows: Rows) -> None:
         rows = rows[np.argsort(-rows.usd, kind="stable")]
         for e in rows[:5]:
             why = _WHY_DEFAULT.get(CAUSES[e.cause], CAUSES[e.cause].replace("_", " "))
@@ -128,7 +129,7 @@ class Teller:
                 row=rows[5],
             )
 
-    def seizures(self, rows: np.recarray) -> None:
+    def seizures(self, rows: Rows) -> None:
         """One sentence a lender: what it takes from whom."""
         for lender in np.unique(rows.node)[:6]:
             mine = rows[rows.node == lender]
@@ -144,7 +145,7 @@ class Teller:
 
     # --- who buys ----------------------------------------------------------------------------------------------
 
-    def auctions(self, tape: np.recarray, trades: np.recarray) -> None:
+    def auctions(self, tape: Rows, trades: Rows) -> None:
         """One sentence a forced auction (the largest four), one on the rest, one on voluntary trade."""
         heads = np.flatnonzero(tape.kind == TapeRow.AUCTION)
         ends = np.append(heads[1:], len(tape))[: len(heads)]
@@ -162,7 +163,7 @@ class Teller:
             )
         self._calm(trades[np.isin(trades.reason, (0, 5))])
 
-    def _auction(self, auction: Any, orders: np.recarray) -> str:
+    def _auction(self, auction: Any, orders: Rows) -> str:
         who = self._name(auction.node) if auction.node >= 0 else "All sellers on the exchange"
         chip = self.chips[auction.chip]
         text = (
@@ -178,7 +179,7 @@ class Teller:
         left = auction.units - auction.filled
         return text + (f", {count(left)} found no buyer." if left >= 0.5 else ".")
 
-    def _calm(self, trades: np.recarray) -> None:
+    def _calm(self, trades: Rows) -> None:
         if len(trades) == 0:
             return
         value = np.bincount(trades.chip, trades.units * trades.price, len(self.chips))
@@ -191,10 +192,10 @@ class Teller:
 
     # --- who is called -----------------------------------------------------------------------------------------
 
-    def calls(self, rows: np.recarray) -> None:
+    def calls(self, rows: Rows) -> None:
         self._merged(rows, "calls margin of {usd} from {other}", "margin call", "call")
 
-    def _merged(self, rows: np.recarray, verb: str, noun: str, level: str) -> None:
+    def _merged(self, rows: Rows, verb: str, noun: str, level: str) -> None:
         rows = rows[np.argsort(-rows.usd, kind="stable")]
         for e in rows[:2]:
             text = verb.format(usd=usd(e.usd), other=self._name(e.node))
@@ -218,7 +219,7 @@ class Teller:
             return f" after {self._name(cause.node)} fell"
         return ""
 
-    def coin_calls(self, rows: np.recarray) -> None:
+    def coin_calls(self, rows: Rows) -> None:
         for e in rows[:3]:
             self.say(
                 f"{self._does(e.other, 'calls')} more coins for a loan of {usd(e.usd)} from {self._name(e.node)}.",
@@ -228,11 +229,11 @@ class Teller:
                 row=e,
             )
 
-    def runs(self, runs: np.recarray) -> None:
+    def runs(self, runs: Rows) -> None:
         for e in runs[np.argsort(-runs.usd, kind="stable")][:3]:
             self.say(f"Depositors ask {self._name(e.node)} for {usd(e.usd)}.", "call", e.node, row=e)
 
-    def funding(self, events: np.recarray) -> None:
+    def funding(self, events: Rows) -> None:
         """Funding calls, and orders that a failed lender can no longer fund."""
         calls = events[events.kind == _KIND["funding_call"]]
         for e in calls[np.argsort(-calls.usd, kind="stable")][:2]:
@@ -252,7 +253,7 @@ class Teller:
                 row=lines[0],
             )
 
-    def cured(self, rows: np.recarray) -> None:
+    def cured(self, rows: Rows) -> None:
         if len(rows):
             self.say(
                 f"{many(len(rows), 'margin call')} met: {listed(self._name(n) for n in np.unique(rows.node)[:4])}.",
@@ -261,7 +262,7 @@ class Teller:
                 row=rows[0],
             )
 
-    def cancelled(self, rows: np.recarray) -> None:
+    def cancelled(self, rows: Rows) -> None:
         if len(rows):
             self.say(
                 f"{many(len(rows), 'purchase commitment')} worth {usd(rows.usd.sum())} cancelled for want of money; deposits are lost.",
@@ -271,7 +272,7 @@ class Teller:
             )
 
 
-def gap(orders: np.recarray) -> str:
+def gap(orders: Rows) -> str:
     """Return how far the best bid is from the least reserve, if there was a bid."""
     bids, asks = orders.price[orders.kind == TapeRow.BID], orders.price[orders.kind == TapeRow.ASK]
     if len(bids) == 0 or len(asks) == 0:
@@ -279,7 +280,7 @@ def gap(orders: np.recarray) -> str:
     return f", the best bid of {usd(bids.max())} is below the least reserve of {usd(asks.min())}"
 
 
-def who_bids(orders: np.recarray) -> str:
+def who_bids(orders: Rows) -> str:
     """Return "4 bid, 6 had no free power, 3 no money"."""
     words = (
         (TapeRow.BID, "bid"),

@@ -132,7 +132,7 @@ def scenario_menu(given: str) -> list[dict[str, Any]]:
         titled = re.search(r"^title: *(.+)$", file.read_text(encoding="utf-8"), re.M)
         return {"path": str(file), "title": titled.group(1) if titled else file.stem}
 
-    groups = [
+    groups: list[dict[str, Any]] = [
         {
             "group": "Scenarios",
             "items": [item(file) for file in (base_config(), *sorted((folder / "scenarios").glob("*.yaml")))],
@@ -146,7 +146,7 @@ def scenario_menu(given: str) -> list[dict[str, Any]]:
 
 
 @solara.component
-def Page():
+def Page() -> None:
     """One connection's page."""
     version, set_version = solara.use_state(0)
     counter = solara.use_ref(0)

@@ -68,7 +68,7 @@ def log_entries(session: Session) -> list[list[Any]]:
     What the last press of a button brought comes first, in the order in which it happened, what weighs before what
     does not; then what was before it, the newest first.
     """
-    rows = []
+    rows: list[list[Any]] = []
     start = session.scenario.run.start
     for tick, entry in session.log[-_LOG_LINES:]:
         when = calendar(start, entry.month) + (f", round {entry.turn + 1}" if entry.turn >= 0 else "")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.schema import Rows
 from agents.tables.buyers import BUYER_KINDS
 from agents.tables.lenders import LENDER_KINDS, LenderStatus
 from agents.tables.loans import LOAN, LoanKind, LoanStatus
@@ -28,7 +29,7 @@ _LOAN_KINDS = LOAN.columns[0].codes
 _LOAN_STATES = ("", "performing", "margin called", "defaulted")
 
 
-def live_loans(world: World) -> np.recarray:
+def live_loans(world: World) -> Rows:
     """Return the rows of loans that exist."""
     loans = world.loans[: int(world.clock[0].used_loans)]
     return loans[loans.status != LoanStatus.FREE]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.schema import Rows
 from agents.tables.loans import LoanKind, LoanStatus
 from agents.tables.operators import OperatorStatus
 from simulation.browser.portrait import live_loans
@@ -152,9 +153,7 @@ _ABSENT = (
 )
 
 
-def auctions(
-    tape: np.recarray, chips: list[str], names: dict[int, str], when: str, chip: int = -1
-) -> list[dict[str, Any]]:
+def auctions(tape: Rows, chips: list[str], names: dict[int, str], when: str, chip: int = -1) -> list[dict[str, Any]]:
     """Return the auctions of a tape, forced ones first and the largest (USD at the appraisal) first.
 
     ``chip`` keeps one generation only (-1 all).
@@ -166,7 +165,7 @@ def auctions(
     return [_auction(head, rows, chips, names, when) for head, rows in found[:40]]
 
 
-def demand_curve(bids: np.recarray, least: float) -> list[list[float]]:
+def demand_curve(bids: Rows, least: float) -> list[list[float]]:
     """Return [units, USD/GPU] along the demand of bidders with budgets, from the highest bid down to ``least``.
 
     D(p) = sum over bids with limit >= p of min(units that power takes, money / p): it steps at every limit, and
@@ -176,7 +175,7 @@ def demand_curve(bids: np.recarray, least: float) -> list[list[float]]:
         return []
     top = float(bids.price.max())
     grid = np.linspace(max(least, 0.02 * top), top, 40)
-    points = []
+    points: list[list[float]] = []
     for price in np.unique(np.concatenate([grid, bids.price[bids.price >= grid[0]]]))[::-1]:
         wanted = np.minimum(bids.units, bids.money / price)
         for taking in (bids.price > price, bids.price >= price):
@@ -186,7 +185,7 @@ def demand_curve(bids: np.recarray, least: float) -> list[list[float]]:
     return points
 
 
-def _auction(head: Any, rows: np.recarray, chips: list[str], names: dict[int, str], when: str) -> dict[str, Any]:
+def _auction(head: Any, rows: Rows, chips: list[str], names: dict[int, str], when: str) -> dict[str, Any]:
     who = names.get(int(head.node), "all sellers") if head.node >= 0 else "all sellers on the exchange"
     sold = f"{count(head.filled)} sold at {usd(head.price)}" if head.filled >= 0.5 else "none sold"
     bids = rows[rows.kind == TapeRow.BID]

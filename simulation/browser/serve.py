@@ -9,11 +9,16 @@ import socket
 import threading
 import time
 import webbrowser
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from simulation.browser.desk import Options
 
+if TYPE_CHECKING:
+    import uvicorn
 
-def serve(options: Options, host: str, port: int, *, show: bool, announce) -> None:
+
+def serve(options: Options, host: str, port: int, *, show: bool, announce: Callable[[str], object]) -> None:
     """Serve the page until interrupted; ``announce`` is called with its address once it answers.
 
     ``port`` 0 takes a free one. Raises OSError when the port is taken.
@@ -48,7 +53,7 @@ def has_assets() -> bool:
     return True
 
 
-def _server(host: str, port: int):
+def _server(host: str, port: int) -> uvicorn.Server:
     """Return the web server of the page. Solara reads its settings from the environment when it is imported."""
     settings = {
         "SOLARA_APP": "simulation.browser.page",

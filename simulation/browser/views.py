@@ -16,7 +16,7 @@ from simulation.world.world import node_name
 
 
 @solara.component
-def NetworkView(model: ComputeCreditModel):
+def NetworkView(model: ComputeCreditModel) -> None:
     """Draw lenders, borrowers and buyers, their states and exposures."""
     update_counter.get()
     world = model.world
@@ -29,7 +29,7 @@ def NetworkView(model: ComputeCreditModel):
 
 
 @solara.component
-def MarketView(model: ComputeCreditModel):
+def MarketView(model: ComputeCreditModel) -> None:
     """Draw price, value in use and list price of H100s, and booked against executable loan-to-value."""
     update_counter.get()
     world, names = model.world, [chip.name for chip in model.config.chips]

@@ -90,7 +90,7 @@ def _waves(owed: np.ndarray, assets: np.ndarray, outside: np.ndarray, alpha: flo
     flow = np.divide(owed, total[:, None], out=np.zeros_like(owed), where=total[:, None] > 0).T
     down = np.zeros(len(assets), bool)
     payments = total.copy()
-    waves = []
+    waves: list[list[int]] = []
     while True:
         new = (assets + flow @ payments < total * (1 - 1e-12) - 1e-12) & ~down
         if not new.any():

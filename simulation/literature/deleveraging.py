@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.rule import entry, rule
+from agents.schema import Rows
 from agents.valuation import units_to_cure
 from simulation.markets.impact import ImpactForm, price_left, price_left_above
 
@@ -43,11 +44,11 @@ CONDUCT = np.dtype(
 class System(NamedTuple):
     """A system of N institutions and M assets: records, and holdings in compressed rows (``first`` has N + 1 entries)."""
 
-    institutions: np.recarray
+    institutions: Rows
     first: np.ndarray
-    holdings: np.recarray
-    assets: np.recarray
-    conduct: np.recarray
+    holdings: Rows
+    assets: Rows
+    conduct: Rows
 
 
 @rule
@@ -189,7 +190,7 @@ def make_system(
         first = np.concatenate(([0], np.cumsum(held.sum(1))))
         asset, units = np.nonzero(held)[1], matrix[held]
         issued = matrix.sum(0) if issued is None else issued
-    rows = np.zeros(len(cash), INSTITUTION).view(np.recarray)
+    rows = np.zeros(len(cash), INSTITUTION).view(Rows)
     for name, values in (("cash", cash), ("other", other), ("loan", loan), ("liabilities", liabilities)):
         column = np.asarray(values, float)
         if column.shape != rows.shape or not np.isfinite(column).all():
@@ -197,9 +198,9 @@ def make_system(
         rows[name] = column
     if not np.isfinite(units).all() or (units < 0).any():
         raise ValueError("holdings must be finite and not negative")
-    lots = np.zeros(len(units), HOLDING).view(np.recarray)
+    lots = np.zeros(len(units), HOLDING).view(Rows)
     lots["asset"], lots["units"] = asset, units
-    table = np.zeros(len(issued), ASSET).view(np.recarray)
+    table = np.zeros(len(issued), ASSET).view(Rows)
     for name, given in (
         ("price", prices),
         ("start", prices),
@@ -211,7 +212,7 @@ def make_system(
         table[name] = given
         if not np.isfinite(table[name]).all():
             raise ValueError(f"{name} must be finite")
-    conduct = np.array([(minimum, trigger, target, borne, form, repay)], CONDUCT).view(np.recarray)
+    conduct = np.array([(minimum, trigger, target, borne, form, repay)], CONDUCT).view(Rows)
     return System(rows, np.asarray(first, np.int64), lots, table, conduct)
 
 

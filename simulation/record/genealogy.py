@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.rule import entry
+from agents.schema import Rows
 from agents.tables.events import EventKind
 
 
@@ -27,7 +28,7 @@ def trace(events, n, near, root, depth):
             depth[k] = depth[up] + 1 if up >= 0 else 0
 
 
-def cascades(events: np.recarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def cascades(events: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (near, root, depth), int64 arrays of one entry an event; see :func:`trace`."""
     n = len(events)
     near, root, depth = (np.full(max(n, 1), -1, np.int64) for _ in range(3))

@@ -9,8 +9,9 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
-from simulation.scenario.declare import Section
+from simulation.scenario.declare import Section, said
 from simulation.scenario.document import _SHIPPED, _nearest
 from simulation.scenario.faults import ConfigError, Fault, Spot, _did_you_mean, _file_hint, _shown
 from simulation.scenario.overrides import _unknown
@@ -58,12 +59,12 @@ def _place_of(fault: Fault) -> tuple[str, int, int]:
     return (place[1], int(place[2]), int(place[3])) if place else (fault.where, 0, 0)
 
 
-def _tried(doc: dict) -> tuple[Scenario | None, list[dict[str, Any]]]:
+def _tried(doc: dict) -> tuple[Scenario | None, list[ErrorDetails]]:
     """Return the scenario of ``doc``, or None and pydantic's errors."""
     try:
         return Scenario.model_validate(tuples(doc), strict=True), []
     except ValidationError as error:
-        return None, list(error.errors(include_url=False))
+        return None, error.errors(include_url=False)
 
 
 def _without(doc: dict, wrong: list[Keys]) -> dict:
@@ -164,9 +165,9 @@ def explained(error: Any, doc: dict, root: type[Section] = Scenario) -> list[tup
         bound, word = _BOUNDS[kind]
         return [(keys, f"must be {word} {context[bound]:g}{_unit(field)}, is {_shown(given)}")]
     if kind == "string_pattern_mismatch":
-        return [(keys, f"must have the form {field.json_schema_extra['unit']}, is {_shown(given)}")]
+        return [(keys, f"must have the form {said(field, 'unit')}, is {_shown(given)}")]
     if kind == "literal_error":
-        choices = get_args(field.annotation)
+        choices = get_args(field.annotation) if field else ()
         hint = _did_you_mean(str(given), choices)
         return [(keys, f"must be one of {', '.join(choices)}; is {_shown(given)}{hint}")]
     expected = _KINDS.get(kind.split("_")[0])
@@ -185,7 +186,7 @@ def _placed(line: str, keys: Keys) -> tuple[Keys, str]:
 
 
 def _unit(field: FieldInfo | None) -> str:
-    unit = (field.json_schema_extra or {}).get("unit") if field else None
+    unit = said(field, "unit")
     return f" ({unit})" if unit and unit not in ("text", "flag", "choice", "list") else ""
 
 

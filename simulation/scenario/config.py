@@ -57,7 +57,8 @@ def set_path(scenario: Scenario, changes: Overrides, label: str = "") -> Scenari
     Raises :class:`ConfigError`.
     """
     faults: list[Fault] = []
-    doc, spots = _plain(scenario.model_dump()), {(): Spot(label)}
+    doc = _plain(scenario.model_dump())
+    spots: dict[Keys, Spot] = {(): Spot(label)}
     _override(doc, spots, changes, label, faults)
     return _validated(doc, spots, faults, [""])
 
@@ -111,7 +112,8 @@ def _load(
     chain, complete = _read_chain(os.fspath(path), faults)
     if not chain:
         raise ConfigError(faults)
-    doc, spots = _defaults(), {(): chain[0][1][()]}
+    doc = _defaults()
+    spots: dict[Keys, Spot] = {(): chain[0][1][()]}
     for values, places in reversed(chain):
         _merge(doc, spots, values, places)
     _override(doc, spots, overrides, "--set", faults)
@@ -131,7 +133,7 @@ def _order_chips(doc: dict[str, Any], spots: dict[Keys, Spot]) -> None:
         return  # a fault, said by the validation
     order = sorted(range(len(chips)), key=lambda k: chips[k]["release"])
     doc["chips"] = [chips[k] for k in order]
-    place = {old: new for new, old in enumerate(order)}
+    place: dict[str | int, int] = {old: new for new, old in enumerate(order)}
     moved = {keys: spots.pop(keys) for keys in list(spots) if len(keys) > 1 and keys[0] == "chips"}
     spots |= {("chips", place.get(keys[1], keys[1]), *keys[2:]): spot for keys, spot in moved.items()}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 
 class Section(BaseModel):
@@ -16,6 +17,12 @@ class Section(BaseModel):
 def par(default: Any, unit: str, meaning: str, source: str = "assumption", **bounds: Any) -> Any:
     """Declare a parameter: its default, unit, meaning, source and pydantic bounds (ge, gt, le, lt)."""
     return Field(default, description=meaning, json_schema_extra={"unit": unit, "source": source}, **bounds)
+
+
+def said(field: FieldInfo | None, what: str) -> str:
+    """Return the ``unit`` or the ``source`` of a parameter as it was declared, "" of a section or of nothing."""
+    extra = field.json_schema_extra if field else None
+    return str(extra.get(what, "")) if isinstance(extra, dict) else ""
 
 
 def _ordered(pair: tuple[float, float]) -> tuple[float, float]:

@@ -81,14 +81,18 @@ def _read_file(file: str, named: Spot | None, faults: list[Fault]) -> tuple[dict
         with open(file, "rb") as handle:
             data = handle.read(_MAX_BYTES + 1)
     except IsADirectoryError:
-        return refuse("is a folder, not a config file")
+        refuse("is a folder, not a config file")
+        return None
     except FileNotFoundError:
-        return refuse(f"{'does not exist' if named else 'no such file'}{_file_hint(file)}")
+        refuse(f"{'does not exist' if named else 'no such file'}{_file_hint(file)}")
+        return None
     except (OSError, ValueError) as error:
         # ValueError: a name that no file can have.
-        return refuse(f"cannot be read ({getattr(error, 'strerror', None) or error})")
+        refuse(f"cannot be read ({getattr(error, 'strerror', None) or error})")
+        return None
     if len(data) > _MAX_BYTES:
-        return refuse(f"is larger than {_MAX_BYTES // 1_000_000} MB: not a config file")
+        refuse(f"is larger than {_MAX_BYTES // 1_000_000} MB: not a config file")
+        return None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -221,11 +225,12 @@ class _Reader:
 def _open_sections(doc: dict[str, Any], model: type[Section]) -> None:
     """Read a section without content (all its lines commented out) as an empty section."""
     for name, field in _fields(model).items():
-        if _is_section(field.annotation) and name in doc:
+        kind: Any = field.annotation
+        if _is_section(kind) and name in doc:
             if doc[name] is None:
                 doc[name] = {}
             if isinstance(doc[name], dict):
-                _open_sections(doc[name], field.annotation)
+                _open_sections(doc[name], kind)
 
 
 def _merge(doc: dict, spots: dict[Keys, Spot], over: dict, places: dict[Keys, Spot], keys: Keys = ()) -> None:

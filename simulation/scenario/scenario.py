@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import AfterValidator, model_validator
 
-from agents.schema import copied
+from agents.schema import Rows, copied
 from simulation.scenario.agents import Buyers, Lenders, Miners, Neoclouds, Networks, Notes
 from simulation.scenario.declare import Section, par
 from simulation.scenario.drivers import Chip, Drivers
@@ -113,9 +113,9 @@ def _term(value: Any, info: Any) -> float | int | None:
     return None
 
 
-def build_terms(scenario: Scenario) -> np.recarray:
+def build_terms(scenario: Scenario) -> Rows:
     """Return the one-row record of scalar parameters that rules read, choices as their index."""
-    return copied(_terms(scenario)).view(np.recarray)
+    return copied(_terms(scenario)).view(Rows)
 
 
 @kept

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
-from simulation.scenario.declare import Section
+from simulation.scenario.declare import Section, said
 from simulation.scenario.paths import Keys, _chip_names, _dotted, _plain
 from simulation.scenario.scenario import Scenario, leaves
 
@@ -78,7 +78,7 @@ def _dump(value: Any) -> Any:
 @functools.cache
 def _file_parameters() -> tuple[Keys, ...]:
     """Return the parameters that name a CSV file."""
-    return tuple(keys for keys, _, field in _schema() if (field.json_schema_extra or {}).get("unit") == "path")
+    return tuple(keys for keys, _, field in _schema() if said(field, "unit") == "path")
 
 
 def _walk_parameters(scenario: Scenario) -> Iterator[tuple[str, Keys, Any, FieldInfo]]:

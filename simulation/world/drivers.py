@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from agents.rule import entry
+from agents.schema import Rows, column_names
 from simulation.scenario.kept import kept
 from simulation.scenario.scenario import Scenario
 from simulation.world.panel import PATH
@@ -16,7 +17,7 @@ from simulation.world.streams import stream
 _BLOCK = 12
 
 
-def draw_paths(scenario: Scenario, seed: int, replication: int) -> np.recarray:
+def draw_paths(scenario: Scenario, seed: int, replication: int) -> Rows:
     """Return the drivers of a run, one row a month (table ``paths``).
 
     Every random number is drawn first, in blocks whose size depends on the horizon alone, so that two scenarios
@@ -38,7 +39,7 @@ def draw_paths(scenario: Scenario, seed: int, replication: int) -> np.recarray:
         paths["block_chip"][block.month] = [chip.name for chip in scenario.chips].index(block.chip)
     if scenario.drivers.file:
         _overlay(scenario.drivers.file, paths)
-    return paths.view(np.recarray)
+    return paths.view(Rows)
 
 
 def draw_stress(scenario: Scenario, uniforms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -153,7 +154,7 @@ def _overlay(path: str, paths: np.ndarray) -> None:
     """Replace the drawn columns that a CSV file has, from its first month on."""
     from simulation.world.tables_csv import read_rows
 
-    columns = {name: float for name in paths.dtype.names}
+    columns = {name: float for name in column_names(paths)}
     for name, values in read_rows(path, "drivers.file", {"month": float, **columns}, required=("month",)).items():
         if name == "rent" and min(values) < 0.0:
             from simulation.scenario.faults import ConfigError, Fault

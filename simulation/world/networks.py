@@ -8,8 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.rule import entry
+from agents.schema import Rows
 from agents.tables.lenders import LENDER_KINDS, LenderKind
 from agents.tables.lines import LINE
+from simulation.scenario.agents import Networks
 from simulation.scenario.kept import kept
 from simulation.scenario.scenario import Scenario
 from simulation.world.population import lender_kinds
@@ -156,19 +158,19 @@ def _draw_contacts(
         )
     ptr, flat = _rows(direct)
     # The other nodes: each row's buyers, then its peers, as one stable sort by node puts them.
-    node = np.concatenate([np.repeat(np.arange(n_l + n_o + n_b), np.diff(ties[0])) for ties in (bought, peers)])
+    nodes = np.concatenate([np.repeat(np.arange(n_l + n_o + n_b), np.diff(ties[0])) for ties in (bought, peers)])
     contact = np.concatenate([n_l + n_o + bought[1], n_l + peers[1]])
-    kept = np.flatnonzero((node >= n_l) & (node != contact))
-    kept = kept[np.argsort(node[kept], kind="stable")]
+    kept = np.flatnonzero((nodes >= n_l) & (nodes != contact))
+    kept = kept[np.argsort(nodes[kept], kind="stable")]
     rest = contact[kept]
-    ends = np.searchsorted(node[kept], np.arange(n_l, n_l + n_o + n_b), "right")
+    ends = np.searchsorted(nodes[kept], np.arange(n_l, n_l + n_o + n_b), "right")
     for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
         rng.shuffle(rest[start:end])
     return np.concatenate([ptr, len(flat) + ends]), np.concatenate([flat, rest])
 
 
 def build_networks(
-    scenario: Scenario, lenders: np.recarray, n_operators: int, n_buyers: int, seed: int, replication: int
+    scenario: Scenario, lenders: Rows, n_operators: int, n_buyers: int, seed: int, replication: int
 ) -> Nets:
     """Return the networks: drawn once for ``networks.seed``, or afresh for every run when ``networks.redraw``."""
     net = scenario.networks
@@ -186,9 +188,12 @@ def _by_kind(scenario: Scenario) -> tuple[tuple[float, ...], tuple[bool, ...]]:
 
 
 @lru_cache(maxsize=16)
-def _draw(net, links, kinds, size, wholesale, n_o, n_b, seed, replication) -> Nets:
+def _draw(
+    net: Networks, links: int, kinds: tuple[int, ...], sizes: tuple[float, ...], funded: tuple[bool, ...], n_o: int, n_b: int,
+    seed: int, replication: int,
+) -> Nets:  # fmt: skip
     n_l = len(kinds)
-    size, wholesale = np.array([size[k] for k in kinds[:-1]]), [wholesale[k] for k in kinds]
+    size, wholesale = np.array([sizes[k] for k in kinds[:-1]]), [funded[k] for k in kinds]
     rng = stream(seed, replication, "lending")
     if net.lending_file:
         banks = _group(_edges(net.lending_file, "networks.lending_file", ("operator", "lender"), (n_o, n_l - 1)), n_o)
@@ -238,7 +243,7 @@ def _wholesale(scenario: Scenario) -> np.ndarray:
     return np.array([traits.wholesale for _, traits in lender_kinds(scenario)])
 
 
-def line_table(scenario: Scenario, lenders: np.recarray, lines: np.ndarray) -> np.recarray:
+def line_table(scenario: Scenario, lenders: Rows, lines: np.ndarray) -> Rows:
     """Return the warehouse lines: a debtor's limits sum to its wholesale share of the debt its equity allows (USD)."""
     table = LINE.plain(len(lines))
     if len(lines):
@@ -249,4 +254,4 @@ def line_table(scenario: Scenario, lenders: np.recarray, lines: np.ndarray) -> n
         # A user's file may hold other lenders than the scenario's kinds.
         total = (wholesale if len(wholesale) == len(own) else 0.5) * own["equity"] * (1.0 / own["capital_target"] - 1.0)
         table["limit"] = total[debtor] / np.bincount(debtor, minlength=len(total))[debtor]
-    return table.view(np.recarray)
+    return table.view(Rows)

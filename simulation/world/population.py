@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.schema import Table, copied, words
+from agents.schema import Rows, Table, copied, words
 from agents.tables.buyers import BUYER, BUYER_KINDS, BuyerKind
 from agents.tables.chips import CHIP
 from agents.tables.lenders import LENDER, LENDER_KINDS, LenderKind
@@ -20,9 +20,9 @@ from simulation.world.streams import stream
 _DRAWS = 16
 
 
-def chip_table(scenario: Scenario) -> np.recarray:
+def chip_table(scenario: Scenario) -> Rows:
     """Return the generations; used prices open at list price less 2 % a month since release."""
-    return copied(_chips(scenario)).view(np.recarray)
+    return copied(_chips(scenario)).view(Rows)
 
 
 def reference_chip(scenario: Scenario) -> int:
@@ -46,7 +46,7 @@ def _chips(scenario: Scenario) -> np.ndarray:
     return chips
 
 
-def lender_kinds(scenario: Scenario) -> list[tuple[str, object]]:
+def lender_kinds(scenario: Scenario) -> list[tuple[str, Any]]:
     """Return (kind, traits) of every lender but the outside investors, in the order of the rows."""
     kinds = [(kind, getattr(scenario.lenders, kind)) for kind in LENDER_KINDS[: LenderKind.OUTSIDE]]
     return [(kind, traits) for kind, traits in kinds for _ in range(traits.count)]
@@ -63,7 +63,7 @@ class _Template(NamedTuple):
 _NO_TRAIT = (0.0, (0.0, 0.0))
 
 
-def _traits(rows: list[tuple[str, object]], *names: str, ranges: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _traits(rows: list[tuple[str, Any]], *names: str, ranges: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Return the named traits of each row, 0 where its kind has none; of ``ranges`` the low ends and the high ends."""
     found = {
         name: np.array([getattr(traits, name, _NO_TRAIT[name in ranges]) for _, traits in rows])
@@ -97,7 +97,7 @@ def _lenders(scenario: Scenario) -> _Template:
     return _Template(table, traits)
 
 
-def lender_table(scenario: Scenario, seed: int, replication: int) -> np.recarray:
+def lender_table(scenario: Scenario, seed: int, replication: int) -> Rows:
     """Return the lenders and, last, the outside investors. Books are empty: cash covers deposits and equity."""
     s = scenario.lenders
     template, traits = _lenders(scenario)
@@ -120,10 +120,10 @@ def lender_table(scenario: Scenario, seed: int, replication: int) -> np.recarray
     own["cash"] = np.where(own["cash"] > 0, own["cash"], own["equity"] / np.maximum(own["capital_ratio"], 1e-9))
     own["deposits"] = own["cash"] - own["equity"]
     own["advance_rate"] = own["max_ltv"]
-    return lenders.view(np.recarray)
+    return lenders.view(Rows)
 
 
-def _between(bounds: tuple[np.ndarray, np.ndarray], u: np.ndarray) -> np.ndarray:
+def _between(bounds: np.ndarray | tuple[float, float], u: np.ndarray) -> np.ndarray:
     low, high = bounds
     return low + u * (high - low)
 
@@ -172,7 +172,7 @@ def _operators(kind: int, traits: Neoclouds | Miners, u: np.ndarray) -> np.ndarr
     return table
 
 
-def operator_table(scenario: Scenario, seed: int, replication: int) -> np.recarray:
+def operator_table(scenario: Scenario, seed: int, replication: int) -> Rows:
     """Return neoclouds, then miners; ``used_power`` says how much power their GPUs will draw (see fleet)."""
     n, m = scenario.neoclouds, scenario.miners
     clouds = _operators(OperatorKind.NEOCLOUD, n, stream(seed, replication, "neoclouds").random((n.count, _DRAWS)))
@@ -190,7 +190,7 @@ def operator_table(scenario: Scenario, seed: int, replication: int) -> np.recarr
     if m.file:
         miners = _from_file(OPERATOR, miners, m.file, "miners.file", fixed={"kind": OperatorKind.MINER, "dscr": 99.0})
     both = np.concatenate([words(clouds), words(miners)])
-    return both.reshape(-1).view(clouds.dtype).view(np.recarray)
+    return both.reshape(-1).view(clouds.dtype).view(Rows)
 
 
 #: How a buyer would use a unit: drawn from ranges, in the order of the draws.
@@ -217,7 +217,7 @@ def _buyers(scenario: Scenario) -> _Template:
     return _Template(table, _traits(rows, "budget", "power", "liquid_share", ranges=_USE))
 
 
-def buyer_table(scenario: Scenario, seed: int, replication: int) -> np.recarray:
+def buyer_table(scenario: Scenario, seed: int, replication: int) -> Rows:
     """Return the hardware buyers and, last, the backstop (a user like the best one, with the policy's capacity)."""
     s = scenario.buyers
     template, traits = _buyers(scenario)
@@ -246,7 +246,7 @@ def buyer_table(scenario: Scenario, seed: int, replication: int) -> np.recarray:
             own[name] *= scale if name in given else 1.0
     own["utilisation"][(own["kind"] == BuyerKind.DEALER) | (own["kind"] == BuyerKind.SCRAP)] = 0.0
     own["budget"], own["power"], own["liquid"] = own["budget_cap"], own["power_cap"], own["liquid_cap"]
-    return buyers.view(np.recarray)
+    return buyers.view(Rows)
 
 
 def read_header(path: str) -> set[str]:

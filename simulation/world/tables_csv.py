@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import difflib
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 
 from simulation.scenario.faults import ConfigError, Fault
 
 
 def read_rows(
-    path: str, parameter: str, columns: dict[str, Callable], required: tuple[str, ...] = ()
+    path: str, parameter: str, columns: Mapping[str, type[str] | type[float]], required: tuple[str, ...] = ()
 ) -> dict[str, list]:
     """Return the columns of a CSV file with a header, converted (``float`` or ``str``).
 
@@ -50,13 +50,14 @@ def read_rows(
         for k, (name, text) in enumerate(zip(header, row, strict=True)):
             if name not in columns:
                 continue
-            value = text.strip()
+            value: str | float = text.strip()
             if columns[name] is float:
                 try:
-                    value = float(value)
+                    number_read = float(value)
                 except ValueError:
-                    value = math.nan
-                if not math.isfinite(value):
+                    number_read = math.nan
+                value = number_read
+                if not math.isfinite(number_read):
                     faults.append(
                         Fault(f"{path}:{number}:{k + 1}", f"{parameter}: {name}", f"{text!r} is not a number")
                     )

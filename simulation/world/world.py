@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.schema import Table, words
+from agents.schema import Rows, Table, words
 from agents.tables.buyers import BUYER, BUYER_KINDS
 from agents.tables.chips import CHIP
 from agents.tables.clock import CLOCK
@@ -28,22 +28,22 @@ class World(NamedTuple):
     Bidders are operators and buyers: bidder ``b`` is node ``len(lenders) + b``.
     """
 
-    terms: np.recarray  # 1: scalar parameters (scenario.build_terms)
-    clock: np.recarray  # 1
-    lenders: np.recarray  # L; the last row is the outside investors
-    operators: np.recarray  # O
-    buyers: np.recarray  # B; the last row is the backstop
-    chips: np.recarray  # G
-    loans: np.recarray
-    lots: np.recarray
-    orders: np.recarray
-    lines: np.recarray
-    events: np.recarray
-    trades: np.recarray
-    paths: np.recarray  # T: drivers
-    panel: np.recarray  # T
-    chip_panel: np.recarray  # T * G
-    kind_panel: np.recarray  # T * 14
+    terms: Rows  # 1: scalar parameters (scenario.build_terms)
+    clock: Rows  # 1
+    lenders: Rows  # L; the last row is the outside investors
+    operators: Rows  # O
+    buyers: Rows  # B; the last row is the backstop
+    chips: Rows  # G
+    loans: Rows
+    lots: Rows
+    orders: Rows
+    lines: Rows
+    events: Rows
+    trades: Rows
+    paths: Rows  # T: drivers
+    panel: Rows  # T
+    chip_panel: Rows  # T * G
+    kind_panel: Rows  # T * 14
     flows: np.ndarray  # T x items, USD
     book: np.ndarray  # items, USD of the running month
     first_lot: np.ndarray  # nodes: head of each owner's list of lots, -1 none
@@ -58,13 +58,13 @@ class World(NamedTuple):
     bid: np.ndarray  # bidders x G: bid this month, USD/GPU
     scratch: np.ndarray  # 8 x (bidders + 64): floats for auctions and percentiles
     ranking: np.ndarray  # 6 x (bidders + lots): integers for the same, lists of a round
-    tape: np.recarray  # auctions of the last step; no rows in batch runs
+    tape: Rows  # auctions of the last step; no rows in batch runs
 
 
 N_KINDS = len(LENDER_KINDS) + 2 + len(BUYER_KINDS)
 
 
-def _chain(table: np.recarray) -> np.recarray:
+def _chain(table: Rows) -> Rows:
     """Link all rows into the free list."""
     table.following[:] = np.arange(1, len(table) + 1)
     table.following[-1] = -1
@@ -72,13 +72,13 @@ def _chain(table: np.recarray) -> np.recarray:
 
 
 def allocate(
-    terms: np.recarray,
-    chip_table: np.recarray,
-    lender_table: np.recarray,
-    operator_table: np.recarray,
-    buyer_table: np.recarray,
-    line_table: np.recarray,
-    paths: np.recarray,
+    terms: Rows,
+    chip_table: Rows,
+    lender_table: Rows,
+    operator_table: Rows,
+    buyer_table: Rows,
+    line_table: Rows,
+    paths: Rows,
     credit_links: tuple[np.ndarray, np.ndarray],
     contacts: tuple[np.ndarray, np.ndarray, np.ndarray],
     taste: np.ndarray,
@@ -154,7 +154,7 @@ _TABLES = {
 _LOGS = ("events", "trades")
 
 
-def _cleared(world: World) -> dict[str, np.ndarray]:
+def _cleared(world: World) -> dict[str, Any]:
     """Return the large arrays of a world that is not needed any more, as new: only used rows are cleared."""
     clock = world.clock.view(np.ndarray)[0]
     months = len(world.panel)
@@ -175,7 +175,7 @@ def _cleared(world: World) -> dict[str, np.ndarray]:
     }
 
 
-def clear_rows(rows: np.recarray, table: Table, first: int, last: int) -> None:
+def clear_rows(rows: Rows, table: Table, first: int, last: int) -> None:
     """Bring rows back to what they were before their first use; rows of contracts join the free list again."""
     if last <= first:
         return
@@ -189,7 +189,7 @@ def clear_rows(rows: np.recarray, table: Table, first: int, last: int) -> None:
 
 def copy_world(world: World) -> World:
     """Return an independent copy (to step back, to branch, to ask "what if")."""
-    return World(*(array.copy() for array in world))
+    return World._make(array.copy() for array in world)
 
 
 def node_name(world: World, node: int, names: dict[int, str] | None = None) -> str:
@@ -215,7 +215,7 @@ def node_name(world: World, node: int, names: dict[int, str] | None = None) -> s
     return "Backstop" if kind == "backstop" else f"Buyer {b + 1} ({kind})"
 
 
-def tables(world: World) -> dict[str, np.recarray]:
+def tables(world: World) -> dict[str, Rows]:
     """Return the named tables of a world, contract tables cut to the rows ever used."""
     clock = world.clock[0]
     used = {

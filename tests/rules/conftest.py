@@ -17,7 +17,7 @@ Swap = tuple[ModuleType, str, object, object]
 
 def _swaps() -> list[Swap]:
     """Return every compiled rule in the modules loaded, with its plain function; none when already interpreted."""
-    if numba.config.DISABLE_JIT:
+    if rule.INTERPRETED:
         return []
     found: list[Swap] = []
     for module in list(sys.modules.values()):

@@ -8,13 +8,13 @@ A specification sets what its example is about and nothing else, so that a reade
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sized
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from agents.schema import copied
+from agents.schema import Rows, column_names, copied
 from agents.tables.buyers import BUYER, BuyerKind
 from agents.tables.chips import CHIP
 from agents.tables.lenders import LENDER, LenderKind
@@ -31,15 +31,15 @@ _BASE = Path(__file__).parents[2] / "configs" / "base.yaml"
 
 
 @cache
-def _terms() -> np.recarray:
+def _terms() -> Rows:
     return build_terms(load_scenario(_BASE))
 
 
 def some_terms(**changes: float) -> np.record:
     """Return the parameters of the base as rules read them, with some changed (``credit_deposit=0.1``)."""
-    terms = copied(_terms()).view(np.recarray)
+    terms = copied(_terms()).view(Rows)
     for name, value in changes.items():
-        if name not in terms.dtype.names:
+        if name not in column_names(terms):
             raise KeyError(f"no parameter {name}")
         terms[name] = value
     return terms[0]
@@ -91,7 +91,7 @@ def small_world(
     ]
     pairs = [pair for row in reach for pair in row]
     world = allocate(
-        np.array([some_terms(**dict(terms or {}))], _terms().dtype).view(np.recarray),
+        np.array([some_terms(**dict(terms or {}))], _terms().dtype).view(Rows),
         chip_table, lender_table, operator_table, buyer_table, line_table, PATH.empty(months),
         (_starts(known), np.array([j for row in known for j in row], np.int64)),
         (_starts(reach), np.array([p[0] for p in pairs], np.int64), np.array([p[1] for p in pairs], np.int64)),
@@ -106,8 +106,8 @@ def small_world(
     return world
 
 
-def _starts(rows: object) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)  # type: ignore[attr-defined]
+def _starts(rows: Iterable[Sized]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
 
 
 def add_loan(
@@ -171,4 +171,7 @@ def explained(w: World) -> tuple[float, float, float]:
     """
     from agents.tables.ledger import ITEM_PAYEE, ITEM_PAYER
 
-    return tuple(float(w.book[ITEM_PAYEE == s].sum() - w.book[ITEM_PAYER == s].sum()) for s in range(3))  # type: ignore[return-value]
+    lenders, operators, buyers = (
+        float(w.book[ITEM_PAYEE == s].sum() - w.book[ITEM_PAYER == s].sum()) for s in range(3)
+    )
+    return lenders, operators, buyers

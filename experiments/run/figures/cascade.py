@@ -9,6 +9,7 @@ import networkx as nx
 import numpy as np
 from matplotlib.figure import Figure
 
+from agents.schema import Rows
 from experiments.run.figures.months import _cause
 from experiments.run.figures.style import GRID, INK, MUTED, PURPLE, RED, _empty
 from simulation.record.genealogy import cascades
@@ -93,7 +94,7 @@ def worst_cascade(result: Any) -> Tree | None:
     return Tree(graph, len(members), float(owed[members].sum()), len(members) - shown)
 
 
-def _sold(rows: np.recarray, kinds: np.ndarray) -> tuple[dict[int, float], dict[int, float]]:
+def _sold(rows: Rows, kinds: np.ndarray) -> tuple[dict[int, float], dict[int, float]]:
     """Return units and proceeds (USD) of the forced sales that each event led to by itself or through a seizure."""
     units: dict[int, float] = {}
     money: dict[int, float] = {}

@@ -75,8 +75,8 @@ def draw_overview(result: Any) -> Figure:
     ends = ((credit, "new credit\n(3-month\nmean)", ORANGE), (panel["running"], "running\ncapacity", BLUE))
     _label(cycle, [(100 * _last(v) / max(v.max(), 1e-9), text, color) for v, text, color in ends])
     defaults = _defaults(result)
-    causes = defaults["cause"].value_counts()
-    causes = [str(cause) for cause in causes.index if causes[cause] > 0]
+    numbers = defaults["cause"].value_counts()
+    causes = [str(cause) for cause in numbers.index if numbers[cause] > 0]
     bottom, entries = np.zeros(len(panel)), []
     for k, cause in enumerate(causes):
         months = defaults["month"][defaults["cause"] == cause]
