@@ -103,6 +103,9 @@ def others(path: str, value: Any, field: Any) -> list[Any]:
         value * 0.0,
         value + 30,
         value * 100.0,
+        value * 1.1,
+        value * 0.9,
+        value * 0.7,
     ]
     return [int(x) if whole else float(x) for x in tried if x != value]
 

@@ -77,8 +77,9 @@ print(sorted(wrong))
 print(len(met), int((world.operators.status == 2).sum()), int((world.lenders.status == 2).sum()))
 """
 STRESS = {
-    "run.months": 14, "drivers.regimes.first_month": 2, "drivers.regimes.entry": 0.6, "drivers.demand.stress_drift": -0.25,
-    "neoclouds.count": 8, "miners.count": 5, "lenders.capital_scale": 0.3, "lenders.runnable_scale": 3.0, "notes.first_month": 1,
+    "run.months": 14, "drivers.regimes.first_month": 2, "drivers.regimes.entry": 0.5, "drivers.demand.stress_drift": -0.5,
+    "neoclouds.count": 8, "miners.count": 5, "notes.first_month": 1, "lenders.capital_scale": 0.1, "lenders.max_ltv": 1.0,
+    "lenders.mark_to_market": 1.0, "lenders.bdc.count": 4, "lenders.runnable_scale": 2.0, "buyers.enterprise.count": 10,
 }  # fmt: skip
 
 

@@ -74,6 +74,16 @@ def cash_in_the_market(case: Case) -> dict[str, Any]:
     }
 
 
+def step_book(case: Case) -> dict[str, Any]:
+    """Cash in the market with a book of buyers (Allen and Gale 1994): values, cash, and a supply that must be sold."""
+    x = case.inputs
+    values, cash = np.array(x["buyer_values"], float), np.array(x["buyer_cash"], float)
+    price, fills, _ = budget_auction(
+        values, np.full(len(values), 1e18), cash, np.zeros(1), np.array([float(x["supply"])])
+    )
+    return {"price": price, "bought": fills.tolist(), "proceeds": price * float(fills.sum())}
+
+
 def natural_buyers(agents: int, down: float, loans: bool) -> float:
     """Return the price among ``agents`` with a unit of the asset and of cash each, who value it h + R (1 - h), R = ``down``.
 
@@ -183,6 +193,7 @@ def fund_tails(case: Case) -> dict[str, Any]:
 FORMS = (
     (lambda x: {"bids", "asks"} <= set(x), call),
     (lambda x: {"units_for_sale", "peer_cash", "peer_value"} <= set(x), cash_in_the_market),
+    (lambda x: {"buyer_values", "buyer_cash", "supply"} <= set(x), step_book),
     (lambda x: "payoff_down" in x, leverage_cycle),
     (
         lambda x: (
