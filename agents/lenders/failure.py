@@ -81,7 +81,6 @@ def sell_estate(w, clock, j, outside):
             price += (1.0 - terms.funding_sale_discount) * fair
             loan.lender = outside
             buyer.book += loan.principal
-            lender.book -= loan.principal
     hand_over_hardware(w, j, outside)
     for m in range(w.ranking[_LINES_OF, j], w.ranking[_LINES_OF, j + 1]):
         line = w.lines[w.ranking[_LINE, m]]

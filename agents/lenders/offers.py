@@ -8,6 +8,13 @@ from agents.tables.loans import LoanKind
 from agents.tables.operators import mark_own
 from agents.valuation import believed_decline, economic_life, monthly_rent, power_of
 
+#: Shortest amortisation that matching it to the life of a chip asks for (months): less would be a sale.
+_SHORTEST = 12.0
+#: The growth of debt that a countercyclical cap looks at is over a year, as last published (months).
+_YEAR = 12
+#: Between target and minimum capital ratio there is at least this, to divide by.
+_NARROW = 1e-6
+
 
 @rule
 def covenant_of(terms, opening_ltv):
@@ -52,7 +59,7 @@ def lending_room(lender, terms):
     assets = lender.book - lender.allowance + lender.seized_value + lender.lent_lines + lender.committed
     room = min(capacity - assets, terms.funding_growth_limit * capacity - lender.lent_month)
     # Between the target and the minimum capital ratio the room closes by degrees, not at once.
-    span = max(1e-6, lender.capital_target - lender.capital_minimum)
+    span = max(_NARROW, lender.capital_target - lender.capital_minimum)
     caution = min(1.0, max(0.0, (lender.capital_ratio - lender.capital_minimum) / span))
     return max(0.0, room) * caution
 
@@ -88,7 +95,7 @@ def loan_term(w, clock, lender, chip):
     )
     cost = terms.marks_reference_hosting * chip.power
     life = economic_life(rent, cost, d, terms.marks_reference_hurdle, terms.marks_asset_life, chip.scrap)
-    return min(lender.life, max(12.0, life))
+    return min(lender.life, max(_SHORTEST, life))
 
 
 @rule
@@ -99,8 +106,8 @@ def lending_cap(w, clock, terms):
     of the largest borrower), as last published.
     """
     factor = 1.0
-    if terms.policy_ltv_slope > 0.0 and clock.month >= 13:
-        before = w.panel[clock.month - 13].debt
+    if terms.policy_ltv_slope > 0.0 and clock.month > _YEAR:
+        before = w.panel[clock.month - 1 - _YEAR].debt
         growth = w.panel[clock.month - 1].debt / before - 1.0 if before > 1.0 else 0.0
         factor *= max(0.0, 1.0 - terms.policy_ltv_slope * max(0.0, growth - terms.policy_ltv_growth))
     if terms.policy_disclosure > 0.0 and clock.month >= 1:

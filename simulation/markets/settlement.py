@@ -6,7 +6,7 @@ from agents.rule import rule
 from agents.tables.buyers import BuyerKind
 from agents.tables.clock import Fault, stop_run
 from agents.tables.events import SaleReason
-from agents.tables.ledger import Flow
+from agents.tables.ledger import BUYERS, LENDERS, OPERATORS, Flow
 from agents.tables.loans import pay_loan
 from agents.tables.lots import close_lot, receive_units
 from agents.tables.operators import occupy
@@ -44,14 +44,24 @@ def book_sale(w, seller, buyer, usd):
     """Enter the payment of a used sale under the item of its two sectors (buyer -1: the market)."""
     n_l = len(w.lenders)
     n_lo = n_l + len(w.operators)
-    side = 0 if seller < n_l else (1 if seller < n_lo else 2)
+    side = LENDERS if seller < n_l else (OPERATORS if seller < n_lo else BUYERS)
     if buyer < 0:
-        item = Flow.MARKET_TO_LENDER if side == 0 else (Flow.MARKET_TO_OPERATOR if side == 1 else Flow.MARKET_TO_BUYER)
+        item = (
+            Flow.MARKET_TO_LENDER
+            if side == LENDERS
+            else (Flow.MARKET_TO_OPERATOR if side == OPERATORS else Flow.MARKET_TO_BUYER)
+        )
     elif buyer < n_lo:
-        item = Flow.PEER_FROM_LENDER if side == 0 else (Flow.PEER_FROM_OPERATOR if side == 1 else Flow.PEER_FROM_BUYER)
+        item = (
+            Flow.PEER_FROM_LENDER
+            if side == LENDERS
+            else (Flow.PEER_FROM_OPERATOR if side == OPERATORS else Flow.PEER_FROM_BUYER)
+        )
     else:
         item = (
-            Flow.USED_FROM_LENDER if side == 0 else (Flow.USED_FROM_OPERATOR if side == 1 else Flow.USED_BETWEEN_BUYERS)
+            Flow.USED_FROM_LENDER
+            if side == LENDERS
+            else (Flow.USED_FROM_OPERATOR if side == OPERATORS else Flow.USED_BETWEEN_BUYERS)
         )
     w.book[item] += usd
 
