@@ -22,6 +22,13 @@ def usd(x: float) -> str:
     return f"{sign}${size:,.0f}"
 
 
+def usd_tick(x: float) -> str:
+    """Return an amount for an axis: as :func:`usd`, without zeros behind the point ("$1bn", "$1.2bn", "$3m")."""
+    whole, point, rest = usd(x).partition(".")
+    digits = "".join(c for c in rest if c.isdigit()).rstrip("0")
+    return whole + (point + digits if digits else "") + rest.lstrip("0123456789")
+
+
 def price(x: float) -> str:
     """Return dollars and cents: "$2.27"."""
     return f"{'-' if x < 0 else ''}${abs(x):.2f}"

@@ -23,7 +23,7 @@ from experiments.command import cli
 from experiments.run.results import OutputError, check_output, read_results, write_results
 from experiments.run.summary_table import SECTIONS, changes, print_summary
 from simulation.scenario.config import load_scenario, scenario_to_yaml, set_path
-from simulation.words import calendar, months, percent, price, usd
+from simulation.words import calendar, months, percent, price, usd, usd_tick
 from tests.conftest import ROOT
 
 CONFIG = """\
@@ -426,6 +426,9 @@ def test_changes_between_scenarios(result):
 def test_numbers_for_people():
     assert [usd(x) for x in (0, 950, 21_500, 310e6, 4.12e9, 24.6e9, 999_999_999, 1.5e12, -3e6, -0.2)] == [
         "$0", "$950", "$21,500", "$310m", "$4.12bn", "$24.6bn", "$1.00bn", "$1.50tn", "-$3.0m", "$0",
+    ]  # fmt: skip
+    assert [usd_tick(x) for x in (0, 1e9, 1.2e9, 1.25e9, 3e6, 2e10, 110e6, 12_000, 1e5, -1e9)] == [
+        "$0", "$1bn", "$1.2bn", "$1.25bn", "$3m", "$20bn", "$110m", "$12,000", "$100k", "-$1bn",
     ]  # fmt: skip
     assert [percent(x) for x in (0.37, 0.034, 0, -0.355, 1.2)] == ["37 %", "3.4 %", "0 %", "-36 %", "120 %"]
     assert [months(x) for x in (14, 1, -1, 0)] == ["14 months", "1 month", "-1 month", "0 months"]

@@ -35,7 +35,7 @@ from experiments.run.figures.style import (
     _positive,
     _runs,
 )
-from simulation.words import usd
+from simulation.words import usd, usd_tick
 from simulation.world.population import reference_chip
 
 # --- the figures ----------------------------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ def draw_prices(result: Any) -> Figure:
             _plot(stock, data, np.where(there, data["stock"], np.nan) / 1e3, color)
             for key, values in (("price", appraisal), ("rent", rents), ("stock", data["stock"] / 1e3)):
                 ends[key].append((_last(values), name, color))
-    _log(price, lambda v: usd(v).replace(".0", ""))
+    _log(price, usd_tick)
     _log(rent, lambda v: f"${v:g}")
     stock.set_ylim(bottom=0)
     _label(price, ends["price"])

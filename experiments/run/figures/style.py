@@ -11,7 +11,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from simulation.words import usd
+from simulation.words import usd_tick
 
 # Okabe and Ito's palette, told apart with every kind of colour blindness.
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GOLD = (
@@ -141,7 +141,7 @@ def _positive(values: Any) -> np.ndarray:
 
 
 def _dollars(axis: Any, decimals: bool = False) -> None:
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"${v:,.2f}" if decimals else usd(v).replace(".0", "")))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"${v:,.2f}" if decimals else usd_tick(v)))
 
 
 def _log(axis: Any, form: Callable[[float], str]) -> None:
