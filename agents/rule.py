@@ -37,6 +37,9 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 _KEEP = 4
+#: A folder of compiled rules has a name of this form and holds this file.
+_NAME = re.compile(r"[0-9a-f]{16}")
+_OURS = ".gpu-firesale-cache"
 _HOLDS_RULES = re.compile(r"^@(rule|copied_rule|entry)$|= sequence\(", re.MULTILINE)
 
 
@@ -79,7 +82,10 @@ def cache_folder() -> Path | None:
         probe.touch()
         probe.unlink()
         os.utime(folder, (time.time(), time.time()))
-        older = sorted((p for p in folder.parent.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime)
+        (folder / _OURS).touch()
+        # Only what this program made is its to delete: the folder may be anybody's.
+        ours = (p for p in folder.parent.iterdir() if _NAME.fullmatch(p.name) and (p / _OURS).is_file())
+        older = sorted((p for p in ours if not p.is_symlink()), key=lambda p: p.stat().st_mtime)
         for stale in older[:-_KEEP]:
             shutil.rmtree(stale, ignore_errors=True)
     except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import requires, version
 
 import numba
@@ -55,3 +56,24 @@ def _members() -> list[str]:
     from numba.core.datamodel import default_manager
 
     return list(default_manager[types.Array(types.float64, 1, "C")]._fields)
+
+
+def test_only_folders_of_compiled_rules_are_pruned(tmp_path):
+    """``FIRESALE_CACHE`` may name a folder in which other things are."""
+    for k, name in enumerate(("thesis", "0123456789abcdef", "photos", "notes", "fedcba9876543210", "old")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.txt").write_text("mine")
+        os.utime(tmp_path / name, (k, k))
+    made = [tmp_path / f"{k:016x}" for k in range(1, 7)]
+    for k, folder in enumerate(made):
+        folder.mkdir()
+        (folder / ".gpu-firesale-cache").touch()
+        os.utime(folder, (100 + k, 100 + k))
+    here = alone(
+        "from agents.rule import cache_folder; print(cache_folder().name)", FIRESALE_CACHE=str(tmp_path)
+    ).strip()
+    assert sum((p / "mine.txt").exists() for p in tmp_path.iterdir()) == 6
+    # The newest stay: this version's and three before it.
+    assert sorted(p.name for p in tmp_path.iterdir() if (p / ".gpu-firesale-cache").exists()) == sorted(
+        [here, *(p.name for p in made[3:])]
+    )
