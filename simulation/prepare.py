@@ -1,6 +1,6 @@
 """The first start: the rules of a month are compiled once, the cascade in a process of its own beside the rest.
 
-Numba compiles in one thread; two processes that fill the same cache take little more than half the time of one.
+Numba compiles in one thread; two processes that fill the same cache take the time of the longer part: the cascade.
 Processes that start together (tests, a sweep) do not compile the same rules side by side: one does, the others wait.
 """
 
@@ -59,8 +59,10 @@ def _compile(world: Any, clock: Any, entry: Any, phases: tuple[Any, ...], apart:
             if k != apart:
                 phase.compile((world, clock))
         if beside is not None:
-            # If it failed, what it should have compiled is compiled below.
-            beside.wait(_PATIENCE)
+            # If it failed or takes too long, what it should have compiled is compiled below.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                beside.wait(_PATIENCE)
+            beside.kill()
     except BaseException:
         if beside is not None:
             beside.kill()

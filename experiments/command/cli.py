@@ -140,7 +140,7 @@ def browse(
         from simulation.browser.desk import Options
         from simulation.browser.serve import has_assets, serve
     if not is_compiled_on_disk():
-        console.print("Compiling the rules: once for this version, about half a minute.", highlight=False)
+        console.print("Compiling the rules: once for this version, under a minute.", highlight=False)
     if not has_assets():
         console.print(
             "The page's scripts come from the network: pip install 'gpu-firesale[offline]' keeps them here.",

@@ -48,7 +48,7 @@ def load_engine(console: Console) -> Callable[..., Any]:
         from agents.rule import is_compiled_on_disk
         from simulation.runs import run as engine
     if not is_compiled_on_disk():
-        console.print("Compiling the rules: once for this version, about half a minute.", highlight=False)
+        console.print("Compiling the rules: once for this version, under a minute.", highlight=False)
     return engine
 
 

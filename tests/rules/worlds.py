@@ -8,15 +8,18 @@ A specification sets what its example is about and nothing else, so that a reade
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from agents.schema import Rows, column_names, copied
 from agents.tables.buyers import BUYER, BuyerKind
 from agents.tables.chips import CHIP
+from agents.tables.ledger import Flow
 from agents.tables.lenders import LENDER, LenderKind
 from agents.tables.lines import LINE
 from agents.tables.loans import LoanKind, open_loan
@@ -175,3 +178,28 @@ def explained(w: World) -> tuple[float, float, float]:
         float(w.book[ITEM_PAYEE == s].sum() - w.book[ITEM_PAYER == s].sum()) for s in range(3)
     )
     return lenders, operators, buyers
+
+
+#: What stands in every item of the book before a rule adds to it, so that a sum that is set shows (USD).
+BEFORE = 7.0
+
+
+def put(row: Any, **columns: float) -> Any:
+    """Set columns of a row and return it."""
+    for name, value in columns.items():
+        setattr(row, name, value)
+    return row
+
+
+def booked(w: World) -> dict[Flow, float]:
+    """Return what was added to the items of a book that opened at ``BEFORE`` (USD)."""
+    return {Flow(k): float(usd) - BEFORE for k, usd in enumerate(w.book) if usd != BEFORE}
+
+
+@contextmanager
+def paid_in_full(w: World) -> Iterator[None]:
+    """Check that the book explains how cash changed; nothing is divided by zero on the way."""
+    cash, known = np.array(cash_of(w)), np.array(explained(w))
+    with np.errstate(divide="raise", invalid="raise"):
+        yield
+    assert np.allclose(np.array(cash_of(w)) - cash, np.array(explained(w)) - known, rtol=1e-9, atol=1e-9)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import pytest
 
@@ -23,7 +20,17 @@ from agents.tables.events import Cause, EventKind, log_event
 from agents.tables.ledger import Flow
 from agents.tables.lenders import LenderKind, LenderStatus
 from agents.tables.loans import LoanKind, LoanStatus
-from tests.rules.worlds import add_loan, add_lot, cash_of, events, explained, operator_node, small_world
+from tests.rules.worlds import (
+    BEFORE,
+    add_loan,
+    add_lot,
+    booked,
+    events,
+    operator_node,
+    paid_in_full,
+    put,
+    small_world,
+)
 
 TERMS = {
     "policy_frozen": 0,
@@ -34,8 +41,6 @@ TERMS = {
     "funding_recovery_external": 0.9,
     "funding_recovery_interlender": 0.8,
 }
-#: What stands in every item of the book before a rule adds to it (USD).
-BEFORE = 7.0
 
 
 def world(*, lenders: int = 1, operators: int = 1, lines: tuple[tuple[int, int], ...] = (), **terms: float):
@@ -46,27 +51,6 @@ def world(*, lenders: int = 1, operators: int = 1, lines: tuple[tuple[int, int],
     w.lenders.capital_ratio[:] = 0.2
     w.book[:] = BEFORE
     return w
-
-
-def put(row, **columns: float):
-    """Set columns of a row and return it."""
-    for name, value in columns.items():
-        setattr(row, name, value)
-    return row
-
-
-def booked(w) -> dict[Flow, float]:
-    """Return what was added to the items of the book (USD)."""
-    return {Flow(k): float(usd) - BEFORE for k, usd in enumerate(w.book) if usd != BEFORE}
-
-
-@contextmanager
-def paid_in_full(w) -> Iterator[None]:
-    """Check that the book explains how cash changed; nothing is divided by zero on the way."""
-    cash, known = np.array(cash_of(w)), np.array(explained(w))
-    with np.errstate(all="raise"):
-        yield
-    assert np.array(cash_of(w)) - cash == pytest.approx(np.array(explained(w)) - known)
 
 
 def happened(w, times: int = 1) -> None:

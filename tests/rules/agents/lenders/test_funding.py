@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import pytest
 
@@ -20,7 +17,7 @@ from agents.lenders.funding import (
 )
 from agents.tables.ledger import Flow
 from agents.tables.lenders import LenderKind, LenderStatus
-from tests.rules.worlds import cash_of, explained, small_world
+from tests.rules.worlds import BEFORE, booked, paid_in_full, put, small_world
 
 #: No payments but those that an example is about.
 QUIET = {
@@ -40,8 +37,6 @@ QUIET = {
     "policy_ltv_slope": 0.0,
     "policy_disclosure": 0.0,
 }
-#: What stands in every item of the book before a rule adds to it (USD).
-BEFORE = 7.0
 
 
 def world(*, lenders: int = 1, lines: tuple[tuple[int, int], ...] = (), **terms: float):
@@ -51,26 +46,6 @@ def world(*, lenders: int = 1, lines: tuple[tuple[int, int], ...] = (), **terms:
     w.lenders.capital_ratio[:] = 0.15
     w.book[:] = BEFORE
     return w
-
-
-def put(row, **columns: float):
-    """Set columns of a row and return it."""
-    for name, value in columns.items():
-        setattr(row, name, value)
-    return row
-
-
-def booked(w) -> dict[Flow, float]:
-    """Return what was added to the items of the book (USD)."""
-    return {Flow(k): float(usd) - BEFORE for k, usd in enumerate(w.book) if usd != BEFORE}
-
-
-@contextmanager
-def paid_in_full(w) -> Iterator[None]:
-    """Check that the book explains how cash changed."""
-    cash, known = np.array(cash_of(w)), np.array(explained(w))
-    yield
-    assert np.array(cash_of(w)) - cash == pytest.approx(np.array(explained(w)) - known)
 
 
 # --- what funding costs ------------------------------------------------------------------------------------------

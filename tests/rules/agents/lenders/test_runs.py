@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import pytest
 
@@ -27,7 +24,7 @@ from agents.tables.events import Cause, EventKind, log_event
 from agents.tables.ledger import Flow
 from agents.tables.lenders import LenderKind, LenderStatus
 from agents.tables.loans import LoanKind, LoanStatus
-from tests.rules.worlds import add_loan, cash_of, events, explained, small_world
+from tests.rules.worlds import BEFORE, add_loan, booked, events, paid_in_full, put, small_world
 
 TERMS = {
     "policy_frozen": 0,
@@ -43,8 +40,6 @@ TERMS = {
     "funding_sale_discount": 0.25,
     "funding_impairment_market": 0.5,
 }
-#: What stands in every item of the book before a rule adds to it (USD).
-BEFORE = 7.0
 
 
 def world(*, lenders: int = 1, chips: int = 1, lines: tuple[tuple[int, int], ...] = (), **terms: float):
@@ -55,26 +50,6 @@ def world(*, lenders: int = 1, chips: int = 1, lines: tuple[tuple[int, int], ...
     w.lenders.capital_ratio[:] = 0.2
     w.book[:] = BEFORE
     return w
-
-
-def put(row, **columns: float):
-    """Set columns of a row and return it."""
-    for name, value in columns.items():
-        setattr(row, name, value)
-    return row
-
-
-def booked(w) -> dict[Flow, float]:
-    """Return what was added to the items of the book (USD)."""
-    return {Flow(k): float(usd) - BEFORE for k, usd in enumerate(w.book) if usd != BEFORE}
-
-
-@contextmanager
-def paid_in_full(w) -> Iterator[None]:
-    """Check that the book explains how cash changed."""
-    cash, known = np.array(cash_of(w)), np.array(explained(w))
-    yield
-    assert np.array(cash_of(w)) - cash == pytest.approx(np.array(explained(w)) - known)
 
 
 def happened(w, kind: EventKind = EventKind.DEFAULT, month: int = 5) -> int:
