@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from agents.buyers.bids import value_chips
 from agents.buyers.budgets import replenish_buyers
+from agents.buyers.entry import commit_capital, move_capital
 from agents.lenders.calls import watch_coins, watch_covenants
 from agents.lenders.failure import fail_lenders, withdraw_commitments
 from agents.lenders.funding import fund_lenders, pay_lines
@@ -22,10 +23,11 @@ from agents.operators.debt_service import accrue, close_paid, pay_debts, pay_sha
 from agents.operators.default import carry_out_defaults, pay_estates
 from agents.operators.deliveries import deliver_orders
 from agents.operators.orders import order_chips, pay_out_excess
+from agents.operators.sites import begin_sites, finish_sites, relet_sites
 from agents.rule import alternative, borrow, entry, sequence
 from agents.tables.clock import Fault, stop_run
 from simulation.markets.rental import clear_rental, earn_rent, scrap_idle
-from simulation.markets.venues import appraise, trade_calm, trade_forced
+from simulation.markets.venues import appraise, trade
 from simulation.phases.cascade import goes_on, impose_block
 from simulation.phases.close import mark_books, remember_prices, withdraw_posted
 from simulation.phases.open import move_drivers, open_books, pool_fleets, start_month
@@ -48,7 +50,7 @@ PHASES = (
     Phase(
         "open",
         "Drivers move; budgets refill; contracts end or are renegotiated; commitments are delivered and drawn.",
-        (start_month, move_drivers, open_books, replenish_buyers, renegotiate, pool_fleets, deliver_orders),
+        (start_month, move_drivers, open_books, replenish_buyers, move_capital, renegotiate, pool_fleets, finish_sites, deliver_orders),
     ),
     Phase(
         "rent",
@@ -66,7 +68,7 @@ PHASES = (
         "Rounds until nothing new happens: defaults, seizure, auctions, marks, margin calls, arrears, funding calls, "
         "runs, failures, clearing.",
         (
-            carry_out_defaults, trade_calm, impose_block, trade_forced, appraise, revalue, watch_covenants, watch_coins,
+            carry_out_defaults, impose_block, trade, appraise, revalue, watch_covenants, watch_coins,
             work_out_arrears, count_unsold, set_haircut, provide, call_lines, run_deposits, meet_calls, fail_lenders,
             withdraw_commitments,
         ),
@@ -74,7 +76,7 @@ PHASES = (
     Phase(
         "credit",
         "Operators order chips; lenders commit; owners are paid; miners issue notes.",
-        (order_chips, pay_out_excess, issue_notes),
+        (order_chips, relet_sites, begin_sites, pay_out_excess, issue_notes),
     ),
     Phase(
         "fund",
@@ -84,7 +86,7 @@ PHASES = (
     Phase(
         "close",
         "Estates pay creditors; losses are written off; prices leave their trace; books are marked.",
-        (withdraw_posted, pay_estates, remember_prices, revalue, count_unsold, provide, mark_books),
+        (withdraw_posted, pay_estates, commit_capital, remember_prices, revalue, count_unsold, provide, mark_books),
     ),
     Phase(
         "record",

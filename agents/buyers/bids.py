@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 
 from agents.rule import copied_rule, rule
+from agents.strips import strip_value
 from agents.tables.buyers import UNLIMITED, BuyerKind
 from agents.tables.operators import OperatorStatus, spare_cash
-from agents.valuation import believed_decline, monthly_rent, value_in_use
+from agents.valuation import believed_decline, monthly_rent
+
+#: A price that nobody pays (USD/GPU): parity while nothing is on sale new.
+_NO_PARITY = 1e12
 
 
 @rule
@@ -86,11 +90,53 @@ def age_chips(w, clock):
 
 
 @rule
-def user_value(chip, terms, clock, utilisation, hosting, hurdle, decline):
-    """Return the value in use (USD) of a used unit to somebody who pays ``hosting`` and waits for installation."""
-    rent = monthly_rent(clock.rent, terms.rental_hours, chip.performance, utilisation, terms.rental_overhead)
+def user_value(strips, axes, chip, terms, rent, utilisation, hosting, hurdle, own, trend):
+    """Return the value in use (USD) of a used unit to somebody who pays ``hosting`` and waits for installation.
+
+    ``own`` and ``trend`` are the declines that it believes in: in the long run, and now (1/month).
+    """
+    earned = monthly_rent(rent, terms.rental_hours, chip.performance, utilisation, terms.rental_overhead)
     life = max(1.0, terms.marks_asset_life - chip.mean_age)
-    return value_in_use(rent, hosting * chip.power, decline, hurdle, life, terms.rental_install_lag, chip.scrap)
+    return strip_value(
+        strips, axes, own, trend, hurdle, earned, hosting * chip.power, life, terms.rental_install_lag, chip.scrap
+    )
+
+
+@rule
+def new_value(strips, axes, chip, terms, rent, utilisation, hosting, hurdle, own, trend):
+    """Return the value in use (USD) of a new unit that is ordered now."""
+    earned = monthly_rent(rent, terms.rental_hours, chip.performance, utilisation, terms.rental_overhead)
+    return strip_value(
+        strips, axes, own, trend, hurdle, earned, hosting * chip.power, terms.marks_asset_life, terms.credit_delivery_lag,
+        chip.scrap,
+    )  # fmt: skip
+
+
+@rule
+def value_to_best(w, clock):
+    """Write what a used unit of each generation is worth to the best unconstrained user, and at parity with new ones.
+
+    Parity: what the best new chip on sale costs for the same value in use (USD/GPU); nobody who compares pays more.
+    """
+    terms = w.terms[0]
+    floor = terms.marks_decline_floor
+    cap = terms.marks_decline_cap
+    own = min(cap, max(floor, terms.marks_reference_decline))
+    d = believed_decline(terms.marks_reference_decline, terms.marks_reference_weight, clock.trend, floor, cap)
+    dear = math.inf
+    for chip in w.chips:
+        chip.fundamental = user_value(
+            w.strips, w.axes, chip, terms, clock.rent, terms.marks_reference_utilisation, terms.marks_reference_hosting,
+            terms.marks_reference_hurdle, own, d,
+        )  # fmt: skip
+        if chip.release <= clock.month < chip.end_of_sale:
+            value = new_value(
+                w.strips, w.axes, chip, terms, clock.rent, terms.marks_reference_utilisation, terms.marks_reference_hosting,
+                terms.marks_reference_hurdle, own, d,
+            )  # fmt: skip
+            dear = min(dear, chip.list_price / max(value, chip.scrap))
+    for chip in w.chips:
+        chip.parity = min(_NO_PARITY, dear * chip.fundamental)
 
 
 @rule
@@ -101,35 +147,31 @@ def value_chips(w, clock):
     cap = terms.marks_decline_cap
     n_o = len(w.operators)
     age_chips(w, clock)
-    d = believed_decline(terms.marks_reference_decline, terms.marks_reference_weight, clock.trend, floor, cap)
-    for chip in w.chips:
-        chip.fundamental = user_value(
-            chip,
-            terms,
-            clock,
-            terms.marks_reference_utilisation,
-            terms.marks_reference_hosting,
-            terms.marks_reference_hurdle,
-            d,
-        )
+    value_to_best(w, clock)
+    strips = w.strips
+    axes = w.axes
     for b in range(len(w.value)):
         if b < n_o:
             op = w.operators[b]
             if op.status == OperatorStatus.DEFAULTED:
                 continue
+            own = min(cap, max(floor, op.decline))
             d = believed_decline(op.decline, op.own_weight, clock.trend, floor, cap)
             for g in range(len(w.chips)):
                 if w.chips[g].stock > 0.0:
-                    w.value[b, g] = user_value(w.chips[g], terms, clock, op.utilisation, op.hosting, op.hurdle, d)
+                    w.value[b, g] = user_value(
+                        strips, axes, w.chips[g], terms, clock.rent, op.utilisation, op.hosting, op.hurdle, own, d
+                    )
         else:
             buyer = w.buyers[b - n_o]
             if buyer.utilisation <= 0.0:
                 continue
+            own = min(cap, max(floor, buyer.decline))
             d = believed_decline(buyer.decline, buyer.own_weight, clock.trend, floor, cap)
             for g in range(len(w.chips)):
                 if w.chips[g].stock > 0.0:
                     w.value[b, g] = user_value(
-                        w.chips[g], terms, clock, buyer.utilisation, buyer.hosting, buyer.hurdle, d
+                        strips, axes, w.chips[g], terms, clock.rent, buyer.utilisation, buyer.hosting, buyer.hurdle, own, d
                     )
 
 
@@ -141,13 +183,11 @@ def peer_money(op, terms):
 
 @copied_rule
 def bid_limit(w, clock, terms, b, g, premium):
-    """Return bidder ``b``'s limit for generation ``g`` (USD/GPU), never above the list price while on sale."""
+    """Return bidder ``b``'s limit for generation ``g`` (USD/GPU), never above what a new chip costs for the same value."""
     chip = w.chips[g]
     n_o = len(w.operators)
     if b < n_o:
         limit = w.value[b, g] * (1.0 - premium)
     else:
         limit = buyer_limit(w.buyers[b - n_o], chip, w.value[b, g], premium, terms)
-    if clock.month < chip.end_of_sale:
-        limit = min(limit, chip.list_price)
-    return limit
+    return min(limit, chip.parity)

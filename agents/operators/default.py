@@ -7,7 +7,7 @@ from agents.tables.events import Cause, EventKind, SaleReason, log_event
 from agents.tables.ledger import Flow
 from agents.tables.loans import LoanKind, LoanStatus, close_loan, close_out
 from agents.tables.lots import link_lot, unlink_lot
-from agents.tables.operators import OperatorStatus, sell_coins
+from agents.tables.operators import OperatorStatus, occupy, sell_coins
 from agents.tables.orders import close_order
 
 
@@ -66,7 +66,11 @@ def accelerate(w, clock):
 
 @rule
 def seize(w, clock, node, op):
-    """Hand pledged lots to their lenders and put the estate's own lots up for sale without reserve."""
+    """Hand pledged lots to their lenders and put the estate's own lots up for sale.
+
+    With receivership they stay where they stand and keep their power; else they are carried off, and it is free.
+    """
+    stays = w.terms[0].market_receivership > 0.0
     k = w.first_lot[node]
     while k >= 0:
         lot = w.lots[k]
@@ -74,6 +78,7 @@ def seize(w, clock, node, op):
         lot.contracted = 0.0
         lot.offered = lot.units
         lot.asked = clock.month
+        lot.site = node - len(w.lenders) if stays else -1
         if lot.loan >= 0 and w.loans[lot.loan].kind == LoanKind.EQUIPMENT:
             loan = w.loans[lot.loan]
             if loan.last_event == op.last_event:
@@ -106,8 +111,9 @@ def seize(w, clock, node, op):
             lot.cause = op.last_event
             op.selling = 1
         k = after
-    op.used_power = 0.0
-    op.used_liquid = 0.0
+    if not stays:
+        op.used_power = 0.0
+        op.used_liquid = 0.0
 
 
 @rule
@@ -120,6 +126,7 @@ def cancel_orders(w, clock):
                 lender = w.lenders[order.lender]
                 lender.committed = max(0.0, lender.committed - order.units * order.advance)
             clock.cancelled += order.units * order.cost
+            occupy(w.operators[order.operator], w.chips[order.chip], -order.units)
             close_order(w.orders, clock, k)
 
 
@@ -137,9 +144,9 @@ def carry_out_defaults(w, clock):
     if n == 0:
         return 0
     accelerate(w, clock)
+    cancel_orders(w, clock)
     for i in range(n):
         seize(w, clock, len(w.lenders) + declared[i], w.operators[declared[i]])
-    cancel_orders(w, clock)
     return n
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 
+from agents.buyers.bids import new_value
 from agents.lenders.offers import lending_room, loan_term, sized_loan
 from agents.miners.notes import pledge_coins
+from agents.operators.sites import value_of_power
 from agents.rule import rule
 from agents.tables.ledger import Flow
 from agents.tables.operators import OperatorKind, OperatorStatus, free_units, mark_own, occupy, reserve_cash, spare_cash
 from agents.tables.orders import open_order
-from agents.valuation import believed_decline, monthly_rent, value_in_use
+from agents.valuation import believed_decline, monthly_rent
 
 
 @rule
@@ -22,6 +24,9 @@ def choose_chip(w, clock, o, op):
     """
     terms = w.terms[0]
     d = believed_decline(op.decline, op.own_weight, clock.trend, terms.marks_decline_floor, terms.marks_decline_cap)
+    own = min(terms.marks_decline_cap, max(terms.marks_decline_floor, op.decline))
+    op.q = 0.0
+    op.power_value = 0.0
     share = op.contract_share * terms.rental_contract_discount + (1.0 - op.contract_share) * op.utilisation
     best = 1.0
     choice = -1
@@ -29,11 +34,13 @@ def choose_chip(w, clock, o, op):
         chip = w.chips[g]
         if clock.month < chip.release or clock.month >= chip.end_of_sale:
             continue
-        rent = monthly_rent(clock.rent, terms.rental_hours, chip.performance, share, terms.rental_overhead)
-        value = value_in_use(
-            rent, op.hosting * chip.power, d, op.hurdle, terms.marks_asset_life, terms.credit_delivery_lag, chip.scrap
+        value = new_value(
+            w.strips, w.axes, chip, terms, clock.rent, share, op.hosting, op.hurdle, own, d
         )
-        ratio = value / (chip.list_price * (1.0 + terms.credit_soft_cost))
+        cost = chip.list_price * (1.0 + terms.credit_soft_cost)
+        ratio = value / cost
+        op.q = max(op.q, ratio)
+        op.power_value = max(op.power_value, (value - cost) / chip.power)
         if ratio > 1.0:
             ratio *= math.exp(w.taste[o, g])
             if ratio > best:
@@ -135,17 +142,20 @@ def place_order(w, clock, o, op):
     """Order new chips: value above cost, power, equity and a lender permitting; pay the deposit (USD, GPU)."""
     terms = w.terms[0]
     g = choose_chip(w, clock, o, op)
+    op.wanted = 0.0
     if g < 0:
+        op.power_value = 0.0
         return
     chip = w.chips[g]
     cost = chip.list_price * (1.0 + terms.credit_soft_cost)
-    room = min(
-        free_units(op, chip),
-        terms.credit_growth_limit * max(op.used_power, terms.credit_growth_base * op.site_power) / chip.power,
-    )
+    room = terms.credit_growth_limit * max(op.used_power, terms.credit_growth_base * op.site_power) / chip.power
     lender_id, advance, rate, lendable = choose_lender(w, clock, o, op, chip, cost, w.scratch[0])
     if advance > 0.0:
         room = min(room, lendable / advance)
+    free = free_units(op, chip)
+    op.wanted = max(0.0, room - free) * chip.power
+    op.power_value = value_of_power(terms, op.power_value, op.hurdle) if room > free else 0.0
+    room = min(room, free)
     own = cost - advance
     have = max(0.0, spare_cash(op, terms) - op.committed)
     if have < room * own:

@@ -1,4 +1,4 @@
-"""Hardware buyers: hyperscalers, enterprises, research institutions, dealers, scrap merchants, the backstop."""
+"""Hardware buyers: hyperscalers, enterprises, research institutions, dealers, scrap merchants, funds, the backstop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class BuyerKind(IntEnum):
     RESEARCH = 2
     DEALER = 3
     SCRAP = 4
-    BACKSTOP = 5
+    FUND = 5
+    BACKSTOP = 6
 
 
 BUYER_KINDS = labels(BuyerKind)
@@ -43,6 +44,8 @@ BUYER = Table(
         f("own_weight", "share", "weight of its own belief against the recent trend"),
         f("conversion", "USD/kW", "cost of fitting air-cooled power for chips that need liquid"),
         f("lot_limit", "share", "largest part of the budget spent on one lot"),
+        f("least_units", "GPU", "smallest lot that it looks at: fleets are uniform"),
+        f("oldest", "month", "mean age above which it buys no used chips: no warranty is left", 1e9),
         f("half_spread", "ratio", "dealers: half the quoted spread in calm times"),
         f("inventory", "USD", "dealers: stock at the appraisal"),
         f("bought", "GPU", "units bought since the start"),

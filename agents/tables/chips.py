@@ -21,6 +21,7 @@ CHIP = Table(
         f("appraisal_open", "USD/GPU", "appraisal when the month opened"),
         f("best_bid", "USD/GPU", "highest bid of the month, 0 none"),
         f("fundamental", "USD/GPU", "value in use to the best unconstrained user"),
+        f("parity", "USD/GPU", "what the best new chip on sale costs for the same value in use"),
         f("fall", "log", "smoothed fall of the traded price beyond a tolerance"),
         f("volatility", "log/month", "smoothed absolute change of the traded price"),
         f("price_before", "USD/GPU", "volume-weighted price of the last month that traded"),

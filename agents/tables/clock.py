@@ -62,6 +62,8 @@ CLOCK = Table(
             -1,
         ),
         f("shock_usd", "USD", "what that sale fell short of the opening appraisal"),
+        f("gain", "log", "smoothed gain of buyers of forced lots: log of value in use over price"),
+        f("entered", "USD", "outside capital that has come for cheap hardware since the start"),
         f("insured", "USD", "paid by residual-value insurance since the start"),
         i("tape", "row", "rows of the tape used"),
         i("listed", "round", "1 + the round for which lenders' claims were listed last (month*1000+round), 0 never"),

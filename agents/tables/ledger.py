@@ -36,6 +36,7 @@ ITEMS = (
     Item("interest", "operators", "lenders", "interest on all loans"),
     Item("principal", "operators", "lenders", "scheduled, prepaid and bullet principal"),
     Item("recovery", "operators", "lenders", "what a defaulted estate pays its creditors"),
+    Item("receivership", "customers", "lenders", "net rent of seized hardware that runs on where it stands"),
     Item("surplus", "lenders", "operators", "sale proceeds of seized collateral above the claim"),
     Item("line_draw", "lenders", "lenders", "warehouse lines drawn"),
     Item("line_repaid", "lenders", "lenders", "warehouse lines repaid, rolled down or called"),
@@ -54,6 +55,7 @@ ITEMS = (
     Item("holding", "lenders", "deadweight", "storage, insurance and remarketing of seized hardware"),
     Item("vendor_deposit", "operators", "vendors", "deposits on purchase commitments"),
     Item("vendor_delivery", "operators", "vendors", "balance paid at delivery"),
+    Item("sites", "operators", "vendors", "sites begun: deposits, fit-out, cooling"),
     Item("hosting", "operators", "utilities", "hosting and power of running GPUs"),
     Item("overhead", "operators", "utilities", "staff, software and sales: a share of rental revenue"),
     Item("mining_power", "operators", "utilities", "power and fixed costs of mining"),
@@ -69,6 +71,7 @@ ITEMS = (
     Item("scrap_sale", "scrap", "operators", "hardware scrapped by operators"),
     Item("budget_in", "treasuries", "buyers", "buyers' budgets topped up by their treasuries"),
     Item("budget_out", "buyers", "treasuries", "rent earned and sales returned to the treasuries"),
+    Item("use", "customers", "buyers", "what used GPUs earn their buyers, or save them, net of hosting"),
     Item("used_from_lender", "buyers", "lenders", "used GPUs: buyers pay lenders"),
     Item("used_from_operator", "buyers", "operators", "used GPUs: buyers pay operators"),
     Item("used_between_buyers", "buyers", "buyers", "used GPUs: buyers pay buyers"),
@@ -100,47 +103,50 @@ class Flow(IntEnum):
     INTEREST = 1
     PRINCIPAL = 2
     RECOVERY = 3
-    SURPLUS = 4
-    LINE_DRAW = 5
-    LINE_REPAID = 6
-    LINE_INTEREST = 7
-    LINE_CLEARED = 8
-    DEPOSIT_IN = 9
-    DEPOSIT_OUT = 10
-    DEPOSIT_INTEREST = 11
-    DEPOSIT_CLEARED = 12
-    LENDER_EQUITY_IN = 13
-    LENDER_PAYOUT = 14
-    BOOK_SALE = 15
-    INSURANCE_PREMIUM = 16
-    INSURANCE_CLAIM = 17
-    BANKRUPTCY_LENDER = 18
-    HOLDING = 19
-    VENDOR_DEPOSIT = 20
-    VENDOR_DELIVERY = 21
-    HOSTING = 22
-    OVERHEAD = 23
-    MINING_POWER = 24
-    RENTAL = 25
-    MINING = 26
-    COIN_SALE = 27
-    COIN_PURCHASE = 28
-    COIN_CLOSEOUT = 29
-    EQUITY_IN = 30
-    PAYOUT = 31
-    BANKRUPTCY = 32
-    ASIC_SALE = 33
-    SCRAP_SALE = 34
-    BUDGET_IN = 35
-    BUDGET_OUT = 36
-    USED_FROM_LENDER = 37
-    USED_FROM_OPERATOR = 38
-    USED_BETWEEN_BUYERS = 39
-    PEER_FROM_LENDER = 40
-    PEER_FROM_OPERATOR = 41
-    PEER_FROM_BUYER = 42
-    FINDER_FEE_BUYER = 43
-    FINDER_FEE_OPERATOR = 44
-    MARKET_TO_LENDER = 45
-    MARKET_TO_OPERATOR = 46
-    MARKET_TO_BUYER = 47
+    RECEIVERSHIP = 4
+    SURPLUS = 5
+    LINE_DRAW = 6
+    LINE_REPAID = 7
+    LINE_INTEREST = 8
+    LINE_CLEARED = 9
+    DEPOSIT_IN = 10
+    DEPOSIT_OUT = 11
+    DEPOSIT_INTEREST = 12
+    DEPOSIT_CLEARED = 13
+    LENDER_EQUITY_IN = 14
+    LENDER_PAYOUT = 15
+    BOOK_SALE = 16
+    INSURANCE_PREMIUM = 17
+    INSURANCE_CLAIM = 18
+    BANKRUPTCY_LENDER = 19
+    HOLDING = 20
+    VENDOR_DEPOSIT = 21
+    VENDOR_DELIVERY = 22
+    SITES = 23
+    HOSTING = 24
+    OVERHEAD = 25
+    MINING_POWER = 26
+    RENTAL = 27
+    MINING = 28
+    COIN_SALE = 29
+    COIN_PURCHASE = 30
+    COIN_CLOSEOUT = 31
+    EQUITY_IN = 32
+    PAYOUT = 33
+    BANKRUPTCY = 34
+    ASIC_SALE = 35
+    SCRAP_SALE = 36
+    BUDGET_IN = 37
+    BUDGET_OUT = 38
+    USE = 39
+    USED_FROM_LENDER = 40
+    USED_FROM_OPERATOR = 41
+    USED_BETWEEN_BUYERS = 42
+    PEER_FROM_LENDER = 43
+    PEER_FROM_OPERATOR = 44
+    PEER_FROM_BUYER = 45
+    FINDER_FEE_BUYER = 46
+    FINDER_FEE_OPERATOR = 47
+    MARKET_TO_LENDER = 48
+    MARKET_TO_OPERATOR = 49
+    MARKET_TO_BUYER = 50

@@ -128,6 +128,21 @@ def close_out(loan, op, lender, clock, book, coins):
 
 
 @rule
+def recover(loan, usd, op, lender, clock, book):
+    """Credit what collateral brought to the lender (USD, in its cash already) against its claim; the surplus is the estate's."""
+    taken = min(usd, loan.principal)
+    loan.principal -= taken
+    loan.recovered += taken
+    lender.book -= taken
+    op.debt -= taken
+    clock.recoveries += taken
+    if usd > taken:
+        lender.cash -= usd - taken
+        op.cash += usd - taken
+        book[Flow.SURPLUS] += usd - taken
+
+
+@rule
 def pay_loan(loan, usd, op, lender, book):
     """Pay ``usd`` on a loan from the operator's cash, interest first."""
     usd = min(usd, loan.principal)

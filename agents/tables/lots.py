@@ -25,6 +25,7 @@ LOT = Table(
         f("reserve", "USD/GPU", "least price accepted"),
         code("reason", "why it is for sale", SaleReason),
         i("seized", "month", "month of seizure, -1 never", -1),
+        i("site", "operator", "fallen operator in whose place it stands and can run on, -1 none", -1),
         i("asked", "month", "month from which it has been for sale, -1 not", -1),
         i("cause", "event", "event that put it up for sale, -1 none", -1),
         i("following", "lot", "next lot of the owner (or next free row)", -1),
@@ -54,6 +55,7 @@ def open_lot(lots, first_lot, clock, owner, chip, units, vintage, online, cost, 
     lot.contract_price = 0.0
     lot.contract_end = -1
     lot.seized = -1
+    lot.site = -1
     lot.cause = -1
     withdraw_offer(lot)
     link_lot(lots, first_lot, k, owner)

@@ -1,109 +1,274 @@
-"""Who bids for used hardware, and who cannot, and why."""
+"""What is on offer in a round, whom its sellers have reached, who bids for it and who cannot, and why.
+
+An item is what one seller offers of one generation, in place or out of the rack; its asks are lots, its orders the bids
+of the contacts that the seller has reached. Every buyer has one purse and one site for all of them.
+"""
 
 from __future__ import annotations
 
+import math
+from enum import IntEnum
+
 from agents.buyers.bids import bid_limit, buyer_money, buyer_units, peer_money, risk_premium
 from agents.rule import copied_rule, rule
-from agents.tables.buyers import UNLIMITED
-from agents.tables.operators import can_bid, free_units
-from simulation.markets.auction import BIDDER, CAP, DUST, HOPS, LIMIT, MONEY
+from agents.tables.buyers import UNLIMITED, BuyerKind
+from agents.tables.clock import Fault, stop_run
+from agents.tables.events import SaleReason
+from agents.tables.operators import can_bid
+from simulation.markets.auction import DUST
 from simulation.markets.tape import TapeRow, note_row
 
 
-@copied_rule
-def add_bid(w, clock, terms, n, b, g, premium, hops):
-    """Write bidder ``b``'s order for generation ``g`` as bid ``n`` and return BID; or return why it makes none.
+class Venue(IntEnum):
+    """Where used hardware trades."""
 
-    The limit (USD/GPU) is net of brokerage for each hop from the seller beyond the first; its money (USD) leaves room
-    for it. This is the only place where it is decided who bids and who cannot.
+    NETWORK = 0
+    EXCHANGE = 1
+    INVERSE_DEMAND = 2
+
+
+class Search(IntEnum):
+    """How sellers look for buyers."""
+
+    EFFORT = 0
+    FIXED = 1
+
+
+#: Rows of ``w.item``; behind the last item stand the ends of its asks and orders.
+SELLER, CHIP, PLACE, MONTHS, REACHED, ASKS, ORDERS, ITEM_ROWS = range(8)
+#: Rows of ``w.order``: what a bid says.
+LIMIT, FEE, POWER, COOLED, CAP, PURSE, FILL, HOPS, ORDER_ROWS = range(9)
+#: Rows of ``w.ask``.
+RESERVE, UNITS, SOLD, ASK_ROWS = range(4)
+#: Rows of ``w.purse``: what a bidder has for all items; less than nothing when it is not sound enough to bid.
+MONEY, SITE, COOLING, LARGEST, PURSE_ROWS = range(5)
+#: Who is not sound enough to bid.
+_NOT_SOUND = -1.0
+
+
+@rule
+def is_forced(reason):
+    """Return whether a sale for this reason is forced."""
+    return reason != SaleReason.CHURN and reason != SaleReason.DEALER
+
+
+@rule
+def list_asks(w, clock, seller, forced, n_items, n_asks):
+    """Append the seller's lots that are for sale, by generation and place, as items with their asks; return both counts.
+
+    ``forced`` says which lots: those that must be sold (1), the others (0).
+    """
+    n_g = len(w.chips)
+    for kind in range(2 * n_g):
+        first = n_asks
+        months = 0
+        k = w.first_lot[seller]
+        while k >= 0:
+            lot = w.lots[k]
+            here = 1 if lot.site >= 0 else 0
+            if lot.offered > 0.0 and lot.chip == kind // 2 and here == kind % 2 and is_forced(lot.reason) == (forced == 1):
+                w.ask[RESERVE, n_asks] = max(lot.reserve, w.chips[lot.chip].scrap)
+                w.ask[UNITS, n_asks] = lot.offered
+                w.ask_lot[n_asks] = k
+                months = max(months, clock.month - lot.asked)
+                n_asks += 1
+            k = lot.following
+        if n_asks > first:
+            w.item[SELLER, n_items] = seller
+            w.item[CHIP, n_items] = kind // 2
+            w.item[PLACE, n_items] = kind % 2
+            w.item[MONTHS, n_items] = months
+            w.item[ASKS, n_items] = first
+            n_items += 1
+    w.item[ASKS, n_items] = n_asks
+    return n_items, n_asks
+
+
+@rule
+def read_purses(w, clock):
+    """Write what every bidder can spend (USD) and place (kW, kW with liquid cooling) in this round."""
+    terms = w.terms[0]
+    n_o = len(w.operators)
+    for b in range(len(w.value)):
+        if b < n_o:
+            op = w.operators[b]
+            sound = can_bid(op, terms)
+            w.purse[MONEY, b] = peer_money(op, terms) if sound else _NOT_SOUND
+            w.purse[SITE, b] = max(0.0, op.site_power - op.used_power)
+            w.purse[COOLING, b] = max(0.0, op.liquid_power - op.used_liquid)
+            w.purse[LARGEST, b] = w.purse[MONEY, b]
+        else:
+            buyer = w.buyers[b - n_o]
+            w.purse[MONEY, b] = buyer.budget
+            w.purse[SITE, b] = buyer.power
+            w.purse[COOLING, b] = buyer.liquid
+            w.purse[LARGEST, b] = buyer_money(buyer)
+
+
+@rule
+def search_reach(terms, known, months, stake):
+    """Return how many of ``known`` contacts a seller with ``stake`` USD at stake has reached after ``months`` of search.
+
+    Exchange: all. Fixed: so many calls a month. Effort: the n-th call of a month costs n times the first (staff is
+    short), and the best of n offers that differ by a share s rises by about s/n of the stake with the next one (Stigler
+    1961): calls go on while s stake/n >= n cost, up to n = sqrt(s stake/cost).
+    """
+    if terms.market_venue == Venue.EXCHANGE:
+        return known
+    calls = float(terms.market_calls_a_month)
+    if terms.market_search == Search.EFFORT:
+        calls = max(1.0, math.floor(math.sqrt(terms.market_quote_dispersion * stake / terms.market_call_cost)))
+    return int(min(float(known), calls * (1 + months)))
+
+
+@rule
+def search_cost(terms, reached, months):
+    """Return what a month's calls cost the seller (USD): cost n (n + 1)/2 for the last month's n calls."""
+    if terms.market_venue == Venue.EXCHANGE or terms.market_search == Search.FIXED:
+        return 0.0
+    calls = reached / (1.0 + months)
+    return 0.5 * terms.market_call_cost * calls * (calls + 1.0)
+
+
+@copied_rule
+def add_bid(w, clock, terms, n, b, g, place, units, premium, hops):
+    """Write bidder ``b``'s order for an item of ``units`` GPUs of generation ``g`` as order ``n`` and return BID; or why it makes none.
+
+    The limit (USD/GPU) is the most that a unit costs it, a broker's fee for each hop beyond the first included. Sold in
+    place (``place`` 1) a unit brings its power with it. This is the only place where it is decided who bids and who
+    cannot.
     """
     # Rows are handed on, not tables: a table taken from the world counts a reference with every call.
     n_o = len(w.operators)
+    chip = w.chips[g]
+    if w.purse[MONEY, b] < 0.0:
+        return TapeRow.NOT_SOUND
+    power = chip.power
+    cooled = chip.power * chip.liquid
     if b < n_o:
-        op = w.operators[b]
-        if not can_bid(op, terms):
-            return TapeRow.NOT_SOUND
-        units = free_units(op, w.chips[g])
-        money = peer_money(op, terms)
+        free = w.purse[SITE, b]
+        if chip.liquid == 1:
+            free = min(free, w.purse[COOLING, b])
+        cap = free / chip.power
     else:
         buyer = w.buyers[b - n_o]
-        units = buyer_units(buyer, w.chips[g], terms)
-        money = buyer_money(buyer)
-    fee = terms.market_finder_fee * max(0.0, hops - 1.0)
-    limit = bid_limit(w, clock, terms, b, g, premium) * (1.0 - fee)
+        if units < buyer.least_units:
+            return TapeRow.TOO_SMALL
+        if chip.mean_age > buyer.oldest:
+            return TapeRow.TOO_OLD
+        cap = buyer_units(buyer, chip, terms)
+        if buyer.kind == BuyerKind.DEALER or buyer.kind == BuyerKind.SCRAP:
+            power = 0.0
+            cooled = 0.0
+        elif buyer.liquid < chip.power:
+            cooled = 0.0
+    if place == 1:
+        power = 0.0
+        cooled = 0.0
+        cap = UNLIMITED
+    limit = bid_limit(w, clock, terms, b, g, premium)
     if limit <= 0.0:
         return TapeRow.NO_VALUE
-    if units < DUST:
+    if cap < DUST:
         return TapeRow.NO_POWER
-    if money < limit * DUST:
+    if w.purse[LARGEST, b] < limit * DUST:
         return TapeRow.NO_MONEY
-    w.scratch[LIMIT, n] = limit
-    w.scratch[CAP, n] = units
-    w.scratch[MONEY, n] = money / (1.0 + fee)
-    w.scratch[HOPS, n] = hops
-    w.ranking[BIDDER, n] = b
+    w.order[LIMIT, n] = limit
+    w.order[FEE, n] = terms.market_finder_fee * max(0.0, hops - 1.0)
+    w.order[POWER, n] = power
+    w.order[COOLED, n] = cooled
+    w.order[CAP, n] = cap
+    w.order[PURSE, n] = w.purse[LARGEST, b]
+    w.order[HOPS, n] = hops
+    w.bidder[n] = b
     return TapeRow.BID
 
 
 @rule
+def contact_at(w, seller, j, everybody):
+    """Return (bidder, hops) of the seller's ``j``-th contact; on an exchange everybody but itself is one, at one hop."""
+    own = seller - len(w.lenders)
+    if everybody:
+        return j if own < 0 or j < own else j + 1, 1.0
+    at = w.contact_ptr[seller] + j
+    return w.contact[at] - len(w.lenders), float(w.contact_hops[at])
+
+
+@rule
+def count_known(w, seller, everybody):
+    """Return how many contacts a seller can ever reach; the backstop is nobody's contact."""
+    if everybody:
+        return len(w.value) - (2 if seller >= len(w.lenders) else 1)
+    return w.contact_ptr[seller + 1] - w.contact_ptr[seller]
+
+
+@rule
+def call_contacts(w, clock, terms, i, n, noting):
+    """Write the orders of the contacts that item ``i`` has reached behind the ``n`` there are; return their number.
+
+    Orders that do not reach the lowest reserve are left out: they cannot trade. With ``noting`` the contacts that make
+    no order are noted on the tape instead, and why.
+    """
+    seller = w.item[SELLER, i]
+    g = w.item[CHIP, i]
+    units = 0.0
+    least = math.inf
+    for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
+        units += w.ask[UNITS, a]
+        least = min(least, w.ask[RESERVE, a])
+    everybody = terms.market_venue == Venue.EXCHANGE
+    premium = risk_premium(w.chips[g], terms)
+    reached = search_reach(terms, count_known(w, seller, everybody), w.item[MONTHS, i], units * w.chips[g].appraisal)
+    w.item[REACHED, i] = reached
+    best = 0.0
+    for j in range(reached):
+        b, hops = contact_at(w, seller, j, everybody)
+        why = add_bid(w, clock, terms, n, b, g, w.item[PLACE, i], units, premium, hops)
+        if why != TapeRow.BID:
+            if noting:
+                note_row(w, clock, why, len(w.lenders) + b, g, bid_limit(w, clock, terms, b, g, premium), 0.0)
+            continue
+        offer = w.order[LIMIT, n] / (1.0 + w.order[FEE, n])
+        best = max(best, offer)
+        if noting and offer < least:
+            note_row(w, clock, TapeRow.BID, len(w.lenders) + b, g, offer, w.order[CAP, n])
+        if not noting and offer >= least:
+            n += 1
+            if n + 1 >= w.order.shape[1]:
+                stop_run(clock, Fault.ORDERS_FULL, n, 0.0)
+                return n
+    if not noting:
+        w.chips[g].best_bid = max(w.chips[g].best_bid, best)
+        if terms.policy_backstop_capacity > 0.0:
+            n = add_backstop(w, terms, n, g, best)
+    return n
+
+
+@rule
 def add_backstop(w, terms, n, g, best):
-    """Let the buyer of last resort bid when the best bid is below its trigger; return the number of bids."""
+    """Let the buyer of last resort bid when the best bid is below its trigger; return the number of orders."""
     buyer = w.buyers[len(w.buyers) - 1]
     fundamental = w.chips[g].fundamental
     if buyer.budget < 1.0 or best >= (1.0 - terms.policy_backstop_trigger) * fundamental:
         return n
-    w.scratch[LIMIT, n] = terms.policy_backstop_price * fundamental
-    w.scratch[CAP, n] = UNLIMITED
-    w.scratch[MONEY, n] = buyer.budget
-    w.scratch[HOPS, n] = 1.0
-    w.ranking[BIDDER, n] = len(w.value) - 1
+    w.order[LIMIT, n] = terms.policy_backstop_price * fundamental
+    w.order[FEE, n] = 0.0
+    w.order[POWER, n] = 0.0
+    w.order[COOLED, n] = 0.0
+    w.order[CAP, n] = UNLIMITED
+    w.order[PURSE, n] = buyer.budget
+    w.order[HOPS, n] = 1.0
+    w.bidder[n] = len(w.value) - 1
     return n + 1
 
 
 @rule
-def count_reached(w, terms, seller, months):
-    """Return how many contacts a seller has reached after ``months`` of search; all bidders when ``seller`` < 0."""
-    if seller < 0:
-        return len(w.value) - 1
-    return min(w.contact_ptr[seller + 1] - w.contact_ptr[seller], terms.market_calls_a_month * (1 + months))
-
-
-@rule
-def collect_bids(w, clock, terms, g, seller, months, noting, n):
-    """Collect the bids of the contacts that the seller has reached, nearest first; return the number of bids.
-
-    With ``noting`` the contacts that make no bid are noted on the tape, and why, instead: their orders come behind the
-    ``n`` bids there are (0 when collecting), which stay as they are.
-    """
-    premium = risk_premium(w.chips[g], terms)
-    n_l = len(w.lenders)
-    first = w.contact_ptr[max(0, seller)]
-    for j in range(count_reached(w, terms, seller, months)):
-        b = j if seller < 0 else w.contact[first + j] - n_l
-        hops = 1.0 if seller < 0 else float(w.contact_hops[first + j])
-        why = add_bid(w, clock, terms, n, b, g, premium, hops)
-        if why == TapeRow.BID:
-            n += 0 if noting else 1
-        elif noting:
-            note_row(w, clock, why, n_l + b, g, bid_limit(w, clock, terms, b, g, premium), 0.0)
+def call_all(w, clock, n_items):
+    """Write the orders for every item; return their number."""
+    terms = w.terms[0]
+    n = 0
+    for i in range(n_items):
+        w.item[ORDERS, i] = n
+        n = call_contacts(w, clock, terms, i, n, False)
+    w.item[ORDERS, n_items] = n
     return n
-
-
-@rule
-def open_book(w, clock, terms, g, seller, months):
-    """Collect all bids for generation ``g``, the backstop's among them; remember the best of the month."""
-    n = collect_bids(w, clock, terms, g, seller, months, False, 0)
-    best = 0.0
-    for j in range(n):
-        best = max(best, w.scratch[LIMIT, j])
-    if terms.policy_backstop_capacity > 0.0:
-        n = add_backstop(w, terms, n, g, best)
-    w.chips[g].best_bid = max(w.chips[g].best_bid, best)
-    return n
-
-
-@rule
-def note_absent(w, clock, terms, g, seller, months, n_bids):
-    """Note the contacts reached that make no bid, and why; return how many contacts were reached."""
-    collect_bids(w, clock, terms, g, seller, months, True, n_bids)
-    return count_reached(w, terms, seller, months)

@@ -11,7 +11,9 @@ import math
 
 from agents.miners.rigs import mine
 from agents.rule import rule
+from agents.tables.loans import recover
 from agents.tables.ledger import Flow
+from agents.valuation import monthly_rent
 from agents.tables.operators import OperatorKind, OperatorStatus, occupy, sell_coins
 from simulation.markets.auction import rank_down
 
@@ -33,6 +35,52 @@ def rent_at(clock, supply, elasticity):
 
 
 @rule
+def receiver_share(lot, clock, terms):
+    """Return the part of a fallen operator's lot that a receiver runs where it stands; none until it is let again."""
+    if lot.site < 0 or clock.month < lot.asked + terms.market_relet_months:
+        return 0.0
+    return terms.market_receivership
+
+
+@rule
+def earn_receivership(w, clock, lot, op):
+    """Let a receiver run a fallen operator's lot; its net rent goes to the lender that seized it, or to the estate (USD).
+
+    Where it does not cover hosting the lot stands still.
+    """
+    terms = w.terms[0]
+    chip = w.chips[lot.chip]
+    place = w.operators[lot.site]
+    units = lot.units * receiver_share(lot, clock, terms)
+    rent = monthly_rent(
+        clock.rent, terms.rental_hours, chip.performance, place.utilisation, terms.rental_overhead
+    )
+    usd = units * max(0.0, rent - place.hosting * chip.power)
+    if usd <= 0.0:
+        return
+    if lot.owner < len(w.lenders):
+        lender = w.lenders[lot.owner]
+        lender.cash += usd
+        w.book[Flow.RECEIVERSHIP] += usd
+        if lot.loan >= 0:
+            recover(w.loans[lot.loan], usd, w.operators[w.loans[lot.loan].borrower], lender, clock, w.book)
+    else:
+        op.cash += usd
+        w.book[Flow.RENTAL] += usd
+
+
+@rule
+def earn_use(w, lot, buyer, clock):
+    """Pay a buyer what its used chips earn or save it, net of hosting (USD)."""
+    terms = w.terms[0]
+    chip = w.chips[lot.chip]
+    rent = monthly_rent(clock.rent, terms.rental_hours, chip.performance, buyer.utilisation, terms.rental_overhead)
+    usd = lot.units * max(0.0, rent - buyer.hosting * chip.power)
+    buyer.budget += usd
+    w.book[Flow.USE] += usd
+
+
+@rule
 def collect_supply(w, clock, threshold, size):
     """List the on-demand capacity of every running lot as (threshold, size); return (entries, contracted).
 
@@ -46,13 +94,16 @@ def collect_supply(w, clock, threshold, size):
     firm = 0.0
     for k in range(clock.used_lots):
         lot = w.lots[k]
-        if lot.owner < n_l or lot.online > clock.month:
+        if lot.owner < 0 or lot.online > clock.month:
             continue
         chip = w.chips[lot.chip]
+        running = 1.0
         if lot.owner < n_lo:
-            op = w.operators[lot.owner - n_l]
-            if op.status == OperatorStatus.DEFAULTED:
-                continue
+            if lot.owner < n_l or w.operators[lot.owner - n_l].status == OperatorStatus.DEFAULTED:
+                running = receiver_share(lot, clock, terms)
+                if running <= 0.0:
+                    continue
+            op = w.operators[lot.site if lot.site >= 0 else lot.owner - n_l]
             utilisation = op.utilisation
             hosting = op.hosting
         else:
@@ -61,9 +112,9 @@ def collect_supply(w, clock, threshold, size):
                 continue
             utilisation = buyer.utilisation
             hosting = buyer.hosting
-        firm += lot.units * chip.performance * lot.contracted
+        firm += running * lot.units * chip.performance * lot.contracted
         threshold[n] = threshold_rent(chip, utilisation, hosting, terms)
-        size[n] = lot.units * chip.performance * utilisation * (1.0 - lot.contracted)
+        size[n] = running * lot.units * chip.performance * utilisation * (1.0 - lot.contracted)
         n += 1
     return n, firm
 
@@ -144,12 +195,25 @@ def earn_rent(w, clock):
         op.gpu_value = 0.0
     for k in range(clock.used_lots):
         lot = w.lots[k]
-        if lot.owner < n_l or lot.owner >= n_l + n_o:
+        if lot.owner < 0:
+            continue
+        if lot.owner < n_l:
+            if lot.site >= 0:
+                earn_receivership(w, clock, lot, w.operators[lot.site])
+            continue
+        if lot.owner >= n_l + n_o:
+            buyer = w.buyers[lot.owner - n_l - n_o]
+            if buyer.utilisation > 0.0 and lot.online <= clock.month:
+                earn_use(w, lot, buyer, clock)
             continue
         op = w.operators[lot.owner - n_l]
         chip = w.chips[lot.chip]
         op.gpu_value += lot.units * chip.appraisal
-        if op.status == OperatorStatus.DEFAULTED or lot.online > clock.month:
+        if op.status == OperatorStatus.DEFAULTED:
+            if lot.site >= 0:
+                earn_receivership(w, clock, lot, op)
+            continue
+        if lot.online > clock.month:
             continue
         hours = terms.rental_hours * chip.performance * lot.units
         earned = hours * lot.contracted * lot.contract_price

@@ -7,10 +7,22 @@ from agents.tables.buyers import BuyerKind
 from agents.tables.clock import Fault, stop_run
 from agents.tables.events import SaleReason
 from agents.tables.ledger import BUYERS, LENDERS, OPERATORS, Flow
-from agents.tables.loans import pay_loan
+from agents.tables.loans import pay_loan, recover
 from agents.tables.lots import close_lot, receive_units
 from agents.tables.operators import occupy
-from simulation.markets.auction import ASK_FILL, BID_FILL, BIDDER, DUST, HOPS, LOT
+from simulation.markets.auction import DUST
+from simulation.markets.order_book import (
+    ASKS,
+    FILL,
+    HOPS,
+    MONTHS,
+    ORDERS,
+    REACHED,
+    SELLER,
+    SOLD,
+    UNITS,
+    search_cost,
+)
 
 
 @rule
@@ -80,17 +92,7 @@ def pay_seller(w, clock, lot, usd):
         lender.cash += usd
         if lot.loan >= 0:
             loan = w.loans[lot.loan]
-            op = w.operators[loan.borrower]
-            taken = min(usd, loan.principal)
-            loan.principal -= taken
-            loan.recovered += taken
-            lender.book -= taken
-            op.debt -= taken
-            clock.recoveries += taken
-            if usd > taken:
-                lender.cash -= usd - taken
-                op.cash += usd - taken
-                w.book[Flow.SURPLUS] += usd - taken
+            recover(loan, usd, w.operators[loan.borrower], lender, clock, w.book)
     elif lot.owner < n_lo:
         op = w.operators[lot.owner - n_l]
         op.cash += usd
@@ -139,13 +141,18 @@ def charge_buyer(w, node, usd, fee):
 
 @rule
 def give_units(w, clock, lot, node, units, price):
-    """Hand the units to their buyer: power is used, dealers stock, scrap merchants scrap."""
+    """Hand the units to their buyer: power is used, dealers stock, scrap merchants scrap.
+
+    Who runs chips that are sold in place takes them over with their power, and they run on.
+    """
     terms = w.terms[0]
     n_l = len(w.lenders)
     n_lo = n_l + len(w.operators)
     chip = w.chips[lot.chip]
-    online = clock.month + terms.rental_install_lag
+    online = clock.month if lot.site >= 0 else clock.month + terms.rental_install_lag
     if node < n_lo:
+        if lot.site >= 0:
+            move_site(w.operators[lot.site], w.operators[node - n_l], units * chip.power, chip.liquid)
         occupy(w.operators[node - n_l], chip, units)
     else:
         buyer = w.buyers[node - n_lo]
@@ -157,11 +164,31 @@ def give_units(w, clock, lot, node, units, price):
         if buyer.kind == BuyerKind.DEALER:
             online = clock.month
             buyer.inventory += units * chip.appraisal
+        elif lot.site >= 0:
+            give_site(w.operators[lot.site], units * chip.power, chip.liquid)
         elif buyer.kind != BuyerKind.BACKSTOP:
             buyer.power = max(0.0, buyer.power - units * chip.power)
             if chip.liquid == 1:
                 buyer.liquid = max(0.0, buyer.liquid - units * chip.power)
     receive_units(w.lots, w.first_lot, clock, node, lot.chip, units, lot.vintage, online, price)
+
+
+@rule
+def give_site(op, power, liquid):
+    """Take ``power`` (kW, liquid-cooled when ``liquid`` is 1) out of the sites of an operator."""
+    op.site_power = max(0.0, op.site_power - power)
+    if liquid == 1:
+        op.liquid_power = max(0.0, op.liquid_power - power)
+    op.liquid_power = min(op.liquid_power, op.site_power)
+
+
+@rule
+def move_site(op, buyer, power, liquid):
+    """Hand ``power`` (kW) of the sites of one operator over to another, with the chips that stand there."""
+    give_site(op, power, liquid)
+    buyer.site_power += power
+    if liquid == 1:
+        buyer.liquid_power += power
 
 
 @rule
@@ -184,6 +211,8 @@ def sell_units(w, clock, k, node, units, price, hops):
         claim_insurance(w, clock, lot, w.lenders[seller], units, price)
     if seller < n_l:
         w.lenders[seller].seized_units -= units
+        if lot.site >= 0:
+            occupy(w.operators[lot.site], chip, -units)
     elif seller < n_l + len(w.operators):
         occupy(w.operators[seller - n_l], chip, -units)
     else:
@@ -198,17 +227,47 @@ def sell_units(w, clock, k, node, units, price, hops):
 
 
 @rule
-def settle(w, clock, n_bids, n_asks, price):
-    """Match the fills of both sides in order and carry the sales out."""
+def pay_search(w, clock, i, units):
+    """Charge the seller of an item a month's calls in proportion to what was sold of it (USD), out of its cash."""
+    terms = w.terms[0]
+    offered = 0.0
+    for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
+        offered += w.ask[UNITS, a]
+    usd = search_cost(terms, w.item[REACHED, i], w.item[MONTHS, i]) * min(1.0, units / offered)
+    seller = w.item[SELLER, i]
     n_l = len(w.lenders)
-    j = 0
-    for i in range(n_bids):
-        wanted = w.scratch[BID_FILL, i]
-        while wanted > DUST and j < n_asks:
-            units = min(wanted, w.scratch[ASK_FILL, j])
+    n_lo = n_l + len(w.operators)
+    if seller < n_l:
+        usd = min(usd, w.lenders[seller].cash)
+        w.lenders[seller].cash -= usd
+        w.book[Flow.HOLDING] += usd
+    elif seller < n_lo:
+        usd = min(usd, w.operators[seller - n_l].cash)
+        w.operators[seller - n_l].cash -= usd
+        w.book[Flow.FINDER_FEE_OPERATOR] += usd
+    else:
+        usd = min(usd, w.buyers[seller - n_lo].budget)
+        w.buyers[seller - n_lo].budget -= usd
+        w.book[Flow.FINDER_FEE_BUYER] += usd
+
+
+@rule
+def settle_item(w, clock, i):
+    """Match what was bought and what was sold of an item in order, carry the sales out, charge the search."""
+    n_l = len(w.lenders)
+    a = w.item[ASKS, i]
+    total = 0.0
+    for e in range(w.item[ORDERS, i], w.item[ORDERS, i + 1]):
+        wanted = w.order[FILL, e]
+        while wanted > DUST and a < w.item[ASKS, i + 1]:
+            units = min(wanted, w.ask[SOLD, a])
             if units > DUST:
-                sell_units(w, clock, w.ranking[LOT, j], n_l + w.ranking[BIDDER, i], units, price, w.scratch[HOPS, i])
+                sell_units(
+                    w, clock, w.ask_lot[a], n_l + w.bidder[e], units, w.price[i], w.order[HOPS, e]
+                )
+                total += units
                 wanted -= units
-                w.scratch[ASK_FILL, j] -= units
-            if w.scratch[ASK_FILL, j] <= DUST:
-                j += 1
+                w.ask[SOLD, a] -= units
+            if w.ask[SOLD, a] <= DUST:
+                a += 1
+    pay_search(w, clock, i, total)

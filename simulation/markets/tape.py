@@ -18,6 +18,8 @@ class TapeRow(IntEnum):
     NO_MONEY = 4
     NO_VALUE = 5
     ASK = 6
+    TOO_SMALL = 7
+    TOO_OLD = 8
 
 
 TAPE = Table(

@@ -1,81 +1,50 @@
-"""The secondary market: finite buyers, sellers who search, call auctions; depth and price are outcomes.
+"""The secondary market: finite buyers, sellers who search; everything on offer in a round clears at once.
 
-Venues. ``network``: each seller calls the contacts that it has reached so far (more with each month of search,
-nearest first, farther ones through brokers who charge for each hop) and holds a call auction of its own.
-``exchange``: one central call auction a generation. ``inverse_demand``: the literature's fixed price impact.
+Venues. ``network``: each seller calls the contacts that it has reached so far (more with each month of search, nearest
+first, farther ones through brokers who charge for each hop). ``exchange``: every seller reaches every buyer.
+``inverse_demand``: the literature's fixed price impact, for forced sales.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
-
-from agents.lenders.collateral import price_seized
+from agents.lenders.collateral import price_estate, price_seized
 from agents.rule import rule
 from agents.tables.buyers import BuyerKind
 from agents.tables.events import Cause, EventKind, SaleReason, log_event
 from agents.tables.lots import withdraw_offer
 from agents.tables.operators import OperatorStatus
-from simulation.markets.auction import (
-    ASK_FILL,
-    ASK_ORDER,
-    BID_FILL,
-    BID_ORDER,
-    BIDDER,
+from simulation.markets.auction import DUST
+from simulation.markets.impact import price_left
+from simulation.markets.order_book import (
+    ASKS,
     CAP,
-    DUST,
+    CHIP,
+    COOLED,
+    FEE,
+    FILL,
     HOPS,
     LIMIT,
-    LOT,
     MONEY,
-    OFFER,
+    COOLING,
+    ORDERS,
+    POWER,
+    PURSE,
+    REACHED,
     RESERVE,
-    SPARE,
+    SELLER,
+    SITE,
+    SOLD,
     UNITS,
-    clear_budget_auction,
+    Venue,
+    call_all,
+    call_contacts,
+    is_forced,
+    list_asks,
+    read_purses,
 )
-from simulation.markets.impact import price_left
-from simulation.markets.order_book import note_absent, open_book
-from simulation.markets.settlement import sell_units, settle
+from simulation.markets.purses import clear_purses
+from simulation.markets.settlement import sell_units, settle_item
 from simulation.markets.tape import TapeRow, note_row
-
-
-class Venue(IntEnum):
-    """Where used hardware trades."""
-
-    NETWORK = 0
-    EXCHANGE = 1
-    INVERSE_DEMAND = 2
-
-
-@rule
-def list_offers(w, seller, n):
-    """Append the seller's lots that are for sale to the list of offers; return the number of offers."""
-    k = w.first_lot[seller]
-    while k >= 0:
-        lot = w.lots[k]
-        if lot.offered > 0.0:
-            w.ranking[OFFER, n] = k
-            n += 1
-        k = lot.following
-    return n
-
-
-@rule
-def collect_asks(w, clock, g, n_offers):
-    """Collect the offers of generation ``g``; return (asks, months of search)."""
-    n = 0
-    months = 0
-    for j in range(n_offers):
-        k = w.ranking[OFFER, j]
-        lot = w.lots[k]
-        # Auctions of other generations before this one leave these lots alone.
-        if lot.chip == g and lot.offered > 0.0:
-            w.scratch[RESERVE, n] = max(lot.reserve, w.chips[g].scrap)
-            w.scratch[UNITS, n] = lot.offered
-            w.ranking[LOT, n] = k
-            months = max(months, clock.month - lot.asked)
-            n += 1
-    return n, months
 
 
 @rule
@@ -90,119 +59,102 @@ def impact_price(chip, terms, units):
 
 
 @rule
-def sell_to_market(w, clock, terms, g, n_asks):
-    """Sell every ask to the impersonal market: at fundamental in the frozen twin, else at the impact price."""
+def log_forced(w, clock, seller, g, units, price, cause):
+    """Log a forced sale of ``units`` at ``price`` (USD/GPU) with what put it up; the sale that fell shortest is the month's shock."""
     chip = w.chips[g]
-    total = 0.0
-    for j in range(n_asks):
-        total += w.scratch[UNITS, j]
-    price = chip.fundamental if terms.policy_frozen == 1 else impact_price(chip, terms, total)
-    for j in range(n_asks):
-        sell_units(w, clock, w.ranking[LOT, j], len(w.first_lot) - 1, w.scratch[UNITS, j], price, 0.0)
-    return price, total
+    chip.last_event = log_event(
+        w.events, clock, EventKind.FORCED_SALE, Cause.FIRE_SALE, seller, -1, g, units, units * price, cause
+    )
+    # The cause of later margin calls is the sale that moved marks most, not the last small lot.
+    short = units * max(0.0, chip.appraisal_open - price)
+    if short > 0.0 and short >= clock.shock_usd:
+        clock.shock_usd = short
+        clock.last_shock = chip.last_event
 
 
 @rule
-def note_auction(w, clock, terms, g, seller, months, n_bids, n_asks, price, volume, forced):
-    """Note an auction, its orders with their fills, and who could not bid, before the sales are carried out."""
-    s = w.scratch
+def sell_to_market(w, clock, n_items):
+    """Sell every ask to the impersonal market: at fundamental in the frozen twin, else at the impact price."""
+    terms = w.terms[0]
+    for i in range(n_items):
+        g = w.item[CHIP, i]
+        chip = w.chips[g]
+        total = 0.0
+        for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
+            total += w.ask[UNITS, a]
+        price = chip.fundamental if terms.policy_frozen == 1 else impact_price(chip, terms, total)
+        cause = w.lots[w.ask_lot[w.item[ASKS, i]]].cause
+        if len(w.tape) > 0:
+            k = note_row(w, clock, TapeRow.AUCTION, w.item[SELLER, i], g, price, total)
+            if k >= 0:
+                w.tape[k].filled = total
+                w.tape[k].forced = 1
+        for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
+            sell_units(w, clock, w.ask_lot[a], len(w.first_lot) - 1, w.ask[UNITS, a], price, 0.0)
+        chip.price = price
+        log_forced(w, clock, w.item[SELLER, i], g, total, price, cause)
+
+
+@rule
+def note_item(w, clock, i, forced, n_orders):
+    """Note an item, its orders with their fills, and who could not bid, before the sales are carried out."""
+    terms = w.terms[0]
     n_l = len(w.lenders)
-    k = note_row(w, clock, TapeRow.AUCTION, seller, g, price, 0.0)
+    g = w.item[CHIP, i]
+    k = note_row(w, clock, TapeRow.AUCTION, w.item[SELLER, i], g, w.price[i], 0.0)
     if k < 0:
         return
     auction = w.tape[k]
-    auction.filled = volume
-    auction.forced = 1 if forced else 0
-    auction.reached = note_absent(w, clock, terms, g, seller, months, n_bids)
-    for i in range(n_bids):
-        k = note_row(w, clock, TapeRow.BID, n_l + w.ranking[BIDDER, i], g, s[LIMIT, i], s[CAP, i])
+    auction.forced = forced
+    auction.reached = w.item[REACHED, i]
+    for e in range(w.item[ORDERS, i], w.item[ORDERS, i + 1]):
+        offer = w.order[LIMIT, e] / (1.0 + w.order[FEE, e])
+        k = note_row(w, clock, TapeRow.BID, n_l + w.bidder[e], g, offer, w.order[CAP, e])
         if k >= 0:
-            w.tape[k].money = s[MONEY, i]
-            w.tape[k].filled = s[BID_FILL, i]
-            w.tape[k].hops = s[HOPS, i]
-    for j in range(n_asks):
-        auction.units += s[UNITS, j]
-        k = note_row(w, clock, TapeRow.ASK, w.lots[w.ranking[LOT, j]].owner, g, s[RESERVE, j], s[UNITS, j])
+            w.tape[k].money = w.order[PURSE, e]
+            w.tape[k].filled = w.order[FILL, e]
+            w.tape[k].hops = w.order[HOPS, e]
+    for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
+        auction.units += w.ask[UNITS, a]
+        auction.filled += w.ask[SOLD, a]
+        k = note_row(w, clock, TapeRow.ASK, w.item[SELLER, i], g, w.ask[RESERVE, a], w.ask[UNITS, a])
         if k >= 0:
-            w.tape[k].filled = s[ASK_FILL, j] if n_bids > 0 else 0.0
+            w.tape[k].filled = w.ask[SOLD, a]
+    call_contacts(w, clock, terms, i, n_orders, True)
 
 
 @rule
-def hold_auction(w, clock, terms, g, seller, n_asks, months, forced):
-    """Auction the collected asks of one generation; log a forced sale with what put the first lot up for sale."""
-    chip = w.chips[g]
-    cause = w.lots[w.ranking[LOT, 0]].cause
-    if forced and (terms.policy_frozen == 1 or terms.market_venue == Venue.INVERSE_DEMAND):
-        price, volume = sell_to_market(w, clock, terms, g, n_asks)
-        if len(w.tape) > 0:
-            note_row(w, clock, TapeRow.AUCTION, seller, g, price, volume)
-    else:
-        n_bids = open_book(w, clock, terms, g, seller, months)
-        if n_bids == 0:
-            if len(w.tape) > 0:
-                note_auction(w, clock, terms, g, seller, months, 0, n_asks, 0.0, 0.0, forced)
-            return
-        s = w.scratch
-        r = w.ranking
-        price, volume = clear_budget_auction(
-            s[LIMIT], s[CAP], s[MONEY], n_bids, s[RESERVE], s[UNITS], n_asks,
-            r[BID_ORDER], r[ASK_ORDER], r[SPARE], s[BID_FILL], s[ASK_FILL],
+def clear_items(w, clock, n_items):
+    """Clear what is on offer at once, carry the sales out, log the forced ones."""
+    n_orders = call_all(w, clock, n_items)
+    if n_orders > 0:
+        clear_purses(
+            w.item[ASKS], w.item[ORDERS], n_items, w.ask[RESERVE], w.ask[UNITS], w.bidder, w.order[LIMIT], w.order[FEE],
+            w.order[POWER], w.order[COOLED], w.order[CAP], w.order[PURSE], len(w.value), w.purse[MONEY], w.purse[SITE],
+            w.purse[COOLING], w.price, w.order[FILL], w.ask[SOLD], w.working,
         )  # fmt: skip
+    for i in range(n_items):
+        g = w.item[CHIP, i]
+        cause = w.lots[w.ask_lot[w.item[ASKS, i]]].cause
+        forced = 1 if is_forced(w.lots[w.ask_lot[w.item[ASKS, i]]].reason) else 0
+        sold = 0.0
+        if n_orders > 0:
+            for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
+                sold += w.ask[SOLD, a]
         if len(w.tape) > 0:
-            note_auction(w, clock, terms, g, seller, months, n_bids, n_asks, price, volume, forced)
-        if volume > DUST:
-            settle(w, clock, n_bids, n_asks, price)
-    if volume > DUST:
-        chip.price = price
-        if forced:
-            chip.last_event = log_event(
-                w.events,
-                clock,
-                EventKind.FORCED_SALE,
-                Cause.FIRE_SALE,
-                seller if seller >= 0 else -1,
-                -1,
-                g,
-                volume,
-                volume * price,
-                cause,
-            )
-            # The cause of later margin calls is the sale that moved marks most, not the last small lot.
-            short = volume * max(0.0, chip.appraisal_open - price)
-            if short >= clock.shock_usd:
-                clock.shock_usd = short
-                clock.last_shock = chip.last_event
-
-
+            note_item(w, clock, i, forced, n_orders)
+        if sold <= DUST:
+            continue
+        settle_item(w, clock, i)
+        w.chips[g].price = w.price[i]
+        if forced == 1:
+            log_forced(w, clock, w.item[SELLER, i], g, sold, w.price[i], cause)
 @rule
-def offer_forced(w, clock):
-    """Auction the lots of lenders, of operators that must sell and of estates, the first seller rotating."""
-    terms = w.terms[0]
+def list_forced(w, clock):
+    """List what lenders, operators that must sell and estates have on offer, with their reserves; return items and asks."""
     n_l = len(w.lenders)
-    n_lo = n_l + len(w.operators)
-    for step in range(n_lo):
-        seller = (step + clock.month + clock.turn) % n_lo
-        if w.first_lot[seller] < 0:
-            continue
-        if seller < n_l:
-            price_seized(w, clock, seller, w.lenders[seller])
-        elif w.operators[seller - n_l].selling == 0:
-            continue
-        n_offers = list_offers(w, seller, 0)
-        if n_offers == 0:
-            continue
-        for g in range(len(w.chips)):
-            n_asks, months = collect_asks(w, clock, g, n_offers)
-            if n_asks > 0:
-                hold_auction(w, clock, terms, g, seller, n_asks, months, True)
-
-
-@rule
-def exchange_forced(w, clock):
-    """The same on a central exchange: one auction a generation for all sellers and all bidders."""
-    terms = w.terms[0]
-    n_l = len(w.lenders)
-    n_offers = 0
+    n_items = 0
+    n_asks = 0
     for seller in range(n_l + len(w.operators)):
         if w.first_lot[seller] < 0:
             continue
@@ -210,18 +162,29 @@ def exchange_forced(w, clock):
             price_seized(w, clock, seller, w.lenders[seller])
         elif w.operators[seller - n_l].selling == 0:
             continue
-        n_offers = list_offers(w, seller, n_offers)
-    for g in range(len(w.chips)):
-        n_asks, _months = collect_asks(w, clock, g, n_offers)
-        if n_asks > 0:
-            hold_auction(w, clock, terms, g, -1, n_asks, 0, True)
+        elif w.operators[seller - n_l].status == OperatorStatus.DEFAULTED:
+            price_estate(w, clock, seller)
+        n_items, n_asks = list_asks(w, clock, seller, 1, n_items, n_asks)
+    return n_items, n_asks
 
 
 @rule
-def offer_voluntary(w, clock, node):
+def has_turn(w, clock, node):
+    """Return whether an owner looks this month what it would rather sell: about once in ``churn_interval`` months."""
+    if w.first_lot[node] < 0 or (node + clock.month) % w.terms[0].market_churn_interval != 0:
+        return False
+    o = node - len(w.lenders)
+    if o >= len(w.operators):
+        return True
+    return w.operators[o].status != OperatorStatus.DEFAULTED and w.operators[o].selling == 0
+
+
+@rule
+def offer_own(w, clock, node):
     """Offer part of an owner's own used lots: buyers at random times, operators old ones, dealers their stock.
 
-    Users ask their own value in use, dealers the appraisal plus a markup. Unsold offers are withdrawn.
+    Users ask their own value in use; operators less what the power under a chip is worth with new ones, and offer all
+    whose value is below that; dealers ask the appraisal plus a markup. What is under contract stays.
     """
     terms = w.terms[0]
     n_l = len(w.lenders)
@@ -232,55 +195,60 @@ def offer_voluntary(w, clock, node):
     while k >= 0:
         lot = w.lots[k]
         chip = w.chips[lot.chip]
+        rent_of_power = w.operators[node - n_l].power_value * chip.power if node < n_lo else 0.0
+        value = w.value[node - n_l, lot.chip]
         old = node >= n_lo or clock.month - lot.vintage >= terms.market_churn_age
-        if lot.loan < 0 and lot.online <= clock.month and lot.offered == 0.0 and old:
-            lot.offered = lot.units if dealer else min(lot.units, rate * terms.market_churn_interval * lot.units)
-            lot.reserve = terms.market_churn_reserve * w.value[node - n_l, lot.chip]
+        if lot.loan < 0 and lot.online <= clock.month and lot.offered == 0.0 and lot.contracted == 0.0:
             if dealer:
+                lot.offered = lot.units
                 lot.reserve = (1.0 + terms.buyers_dealer_markup) * chip.appraisal
+            elif value < rent_of_power:
+                lot.offered = lot.units
+                lot.reserve = 0.0
+            elif old:
+                lot.offered = min(lot.units, rate * terms.market_churn_interval * lot.units)
+                lot.reserve = max(0.0, terms.market_churn_reserve * value - rent_of_power)
             lot.reason = SaleReason.DEALER if dealer else SaleReason.CHURN
             lot.asked = clock.month
         k = lot.following
-    n_offers = list_offers(w, node, 0)
-    for g in range(len(w.chips)):
-        n_asks, months = collect_asks(w, clock, g, n_offers)
-        if n_asks > 0:
-            hold_auction(
-                w, clock, terms, g, -1 if terms.market_venue == Venue.EXCHANGE else node, n_asks, months, False
-            )
+
+
+@rule
+def withdraw_own(w, node):
+    """Take what an owner offered of its own accord off the market again."""
     k = w.first_lot[node]
     while k >= 0:
         lot = w.lots[k]
-        if lot.reason == SaleReason.CHURN or lot.reason == SaleReason.DEALER:
+        if not is_forced(lot.reason):
             withdraw_offer(lot)
         k = lot.following
 
 
 @rule
-def trade_calm(w, clock):
-    """Voluntary trade of the month: each owner in its turn (about once in ``churn_interval`` months), in the first round."""
-    if clock.turn > 0:
-        return
-    n_l = len(w.lenders)
-    n_lo = n_l + len(w.operators)
+def trade(w, clock):
+    """One round of the used market: all that must be sold and, in the first round, what owners offer, clears at once.
+
+    In the frozen twin and in the inverse-demand venue forced lots go to the impersonal market instead.
+    """
     terms = w.terms[0]
-    for node in range(n_l, len(w.first_lot) - 1):
-        if w.first_lot[node] < 0 or (node + clock.month) % terms.market_churn_interval != 0:
-            continue
-        if node < n_lo and (
-            w.operators[node - n_l].status == OperatorStatus.DEFAULTED or w.operators[node - n_l].selling == 1
-        ):
-            continue
-        offer_voluntary(w, clock, node)
-
-
-@rule
-def trade_forced(w, clock):
-    """One round of forced sales in the venue of the scenario; then marks follow."""
-    if w.terms[0].market_venue == Venue.EXCHANGE:
-        exchange_forced(w, clock)
-    else:
-        offer_forced(w, clock)
+    n_l = len(w.lenders)
+    n_items, n_asks = list_forced(w, clock)
+    if terms.policy_frozen == 1 or terms.market_venue == Venue.INVERSE_DEMAND:
+        sell_to_market(w, clock, n_items)
+        n_items = 0
+        n_asks = 0
+    if clock.turn == 0:
+        for node in range(n_l, len(w.first_lot) - 1):
+            if has_turn(w, clock, node):
+                offer_own(w, clock, node)
+                n_items, n_asks = list_asks(w, clock, node, 0, n_items, n_asks)
+    if n_items > 0:
+        read_purses(w, clock)
+        clear_items(w, clock, n_items)
+    if clock.turn == 0:
+        for node in range(n_l, len(w.first_lot) - 1):
+            if has_turn(w, clock, node):
+                withdraw_own(w, node)
 
 
 @rule

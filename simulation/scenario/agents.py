@@ -163,6 +163,21 @@ class UserKind(Section):
     hurdle: Range = par((0.010, 0.02), "1/month", "hurdle rate")
     decline: Range = par((0.008, 0.02), "1/month", "rent decline that it believes in")
     lot_limit: Share = par(0.5, "share", "largest part of the budget spent on one lot")
+    least_units: float = par(0.0, "GPU", "smallest lot that it looks at: its fleet is uniform", ge=0)
+    oldest: float = par(600.0, "month", "mean age above which it buys no used chips: no warranty is left", ge=0)
+
+
+class FundKind(Section):
+    """Funds that outside capital comes through: they buy cheap hardware, run it on rented places, pay back."""
+
+    count: int = par(3, "agents", "number of funds", "rig_fund_maple_icebreaker_2022", ge=0)
+    power: float = par(20_000.0, "kW", "power that one can rent (log-normal, sd .6)", ge=0)
+    liquid_share: Share = par(0.3, "share", "liquid-cooled part of it", "share_dc_can_host_b300")
+    hosting: Range = par((150.0, 200.0), "USD/kW-month", "hosting and power", "colo_us_primary_250_500kw")
+    utilisation: Range = par((0.6, 0.75), "share", "hours used")
+    hurdle: Range = par((0.015, 0.025), "1/month", "hurdle rate: they come for returns")
+    decline: Range = par((0.008, 0.016), "1/month", "rent decline that it believes in")
+    lot_limit: Share = par(0.5, "share", "largest part of the budget spent on one lot")
 
 
 class Buyers(Section):
@@ -173,6 +188,18 @@ class Buyers(Section):
     research: UserKind = UserKind(count=25, budget=7e6, power=600)
     dealer: MerchantKind = MerchantKind(count=35, budget=12e6)
     scrap: MerchantKind = MerchantKind(count=20, budget=6e6)
+    fund: FundKind = FundKind()
+    entry_delay: int = par(
+        11, "month", "months from committed to invested: outside capital must organise", "rig_capital_delay_after_peak", ge=1
+    )
+    entry_hurdle: float = par(
+        0.3, "log", "gain (value in use over price of forced lots) above which outside capital comes", ge=0
+    )
+    entry_speed: float = par(
+        0.1, "1/month", "capital committed a month for each unit of gain above it, over the budgets of users", ge=0
+    )
+    entry_memory: float = par(0.7, "ratio", "weight of the past in the observed gain", ge=0, lt=1)
+    exit_speed: float = par(0.1, "1/month", "part of its money that a fund pays back a month while nothing is cheap", ge=0, le=1)
     budget_scale: float = par(1.0, "ratio", "multiplies every budget", ge=0)
     power_scale: float = par(1.0, "ratio", "multiplies every buyer's power", ge=0)
     refill: float = par(0.10, "1/month", "share of the budget replenished a month (capital moves slowly)", ge=0, le=1)

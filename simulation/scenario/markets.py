@@ -23,6 +23,26 @@ class Rental(Section):
     install_lag: int = par(2, "month", "months from a used purchase to service", ge=0)
 
 
+class Sites(Section):
+    """Power for chips: what is built, what is let again, what it is worth."""
+
+    speed: float = par(
+        0.10, "1/month", "growth of an operator's sites a month for each unit of Tobin's q above one", ge=0
+    )
+    growth_limit: float = par(
+        0.08, "1/month", "largest growth of an operator's sites that is begun in a month", "coreweave_active_mw", ge=0, le=1
+    )
+    build_months: int = par(12, "month", "mean months from begun to live", "dc_build_months_abilene", ge=1)
+    cost: float = par(
+        900.0, "USD/kW", "what an operator pays to begin: half a year's rent of a leased hall, the landlord builds it",
+        "colo_us_primary_250_500kw", ge=0,
+    )  # fmt: skip
+    relet_months: float = par(6.0, "month", "mean months until a fallen operator's free power has a tenant again", ge=1)
+    replacement: float = par(
+        1.0, "ratio", "weight of what a kW earns with new chips when owners decide which old ones to keep", ge=0
+    )
+
+
 class Credit(Section):
     """How equipment is ordered, financed, serviced and called."""
 
@@ -115,6 +135,27 @@ class Market(Section):
     churn_age: int = par(18, "month", "age from which operators offer lots", ge=0)
     peer_cash: float = par(0.5, "share", "part of spare cash that solvent operators bid with", ge=0, le=1)
     peer_dscr: float = par(1.1, "ratio", "least DSCR of an operator that bids", ge=0)
+    search: Literal["effort", "fixed"] = par(
+        "effort", "choice", "how many buyers a seller calls: as many as pay for the effort, or so many a month"
+    )
+    call_cost: float = par(
+        500.0, "USD", "cost of the first call of a month; the n-th costs n times as much (staff is short)", gt=0
+    )
+    quote_dispersion: float = par(
+        0.2, "share", "by how much buyers' quotes for the same hardware differ", "stoa_quote_dispersion", gt=0, le=1
+    )
+    receivership: float = par(
+        0.72,
+        "share",
+        "part of seized hardware that a receiver runs where it stands (0: it is carried off and stands idle)",
+        "stronghold_running_share",
+        ge=0,
+        le=1,
+    )
+    relet_months: int = par(2, "month", "months until the hardware of a fallen operator is let again", ge=0)
+    estate_months: float = par(
+        13.0, "month", "months over which an estate's reserve falls to nothing", "core_chapter11_days", gt=0
+    )
     calls_a_month: int = par(
         10, "contacts", "contacts that a seller can reach for each month that it searches, nearest first", ge=1
     )
@@ -141,6 +182,15 @@ class Marks(Section):
         "", "text", "generation that summaries and figures follow; empty: the one whose performance is nearest to 1"
     )
     asset_life: float = par(72.0, "month", "longest life in the value in use", "useful_life_coreweave", ge=1)
+    rent_volatility: float = par(
+        0.07, "log/month", "volatility of rents in the value in use: the option to idle", "rent_vol_a100_annual", ge=0, le=1
+    )
+    volatility_months: float = par(
+        24.0, "month", "months after which the uncertainty about the rent grows no more", ge=1
+    )
+    trend_persistence: float = par(
+        0.85, "ratio", "what a month leaves of a trend of rents in agents' beliefs (1: it stays for ever)", ge=0, le=1
+    )
     decline_floor: float = par(0.002, "1/month", "least decline that anybody believes in", ge=0)
     decline_cap: float = par(0.05, "1/month", "largest decline that anybody believes in", ge=0)
     reference_utilisation: float = par(0.80, "share", "best unconstrained user: utilisation", ge=0, le=1)

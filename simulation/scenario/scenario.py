@@ -18,7 +18,7 @@ from simulation.scenario.declare import Section, par
 from simulation.scenario.drivers import Chip, Drivers
 from simulation.scenario.kept import kept
 from simulation.scenario.lesson import Lesson
-from simulation.scenario.markets import Credit, Funding, Market, Marks, Rental
+from simulation.scenario.markets import Credit, Funding, Market, Marks, Rental, Sites
 from simulation.scenario.policy import Policy
 
 
@@ -44,6 +44,7 @@ class Scenario(Section):
     )
     drivers: Drivers = Drivers()
     rental: Rental = Rental()
+    sites: Sites = Sites()
     lenders: Lenders = Lenders()
     neoclouds: Neoclouds = Neoclouds()
     miners: Miners = Miners()
@@ -89,7 +90,7 @@ class Scenario(Section):
 
 
 #: Sections whose scalars rules read as ``terms.<section>_<name>``.
-TERM_SECTIONS = ("run", "rental", "miners", "notes", "buyers", "credit", "market", "marks", "funding", "policy")
+TERM_SECTIONS = ("run", "rental", "sites", "miners", "notes", "buyers", "credit", "market", "marks", "funding", "policy")
 
 
 def leaves(section: Section, prefix: str = "") -> list[tuple[str, Any, Any]]:

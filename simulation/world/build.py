@@ -10,6 +10,7 @@ from simulation.world.fleet import lay_out_fleet
 from simulation.world.networks import build_networks, line_table
 from simulation.world.population import buyer_table, chip_table, lender_table, operator_table
 from simulation.world.streams import stream
+from simulation.world.strips import strip_grid
 from simulation.world.world import World, allocate
 
 
@@ -29,7 +30,8 @@ def build_world(
     taste = scenario.credit.taste * stream(seed, replication, "taste").standard_normal((len(operators), len(chips)))
     world = allocate(
         build_terms(scenario), chips, lenders, operators, buyers, line_table(scenario, lenders, nets.lines),
-        draw_paths(scenario, seed, replication), nets[:2], nets[3:], taste, initial_lots=len(operators) * len(chips),
+        draw_paths(scenario, seed, replication), nets[:2], nets[3:], taste,
+        strip_grid(scenario, np.append(operators["hurdle"], buyers["hurdle"])), initial_lots=len(operators) * len(chips),
         tape=tape, reuse=reuse,
     )  # fmt: skip
     clock, coin = world.clock.view(np.ndarray), scenario.drivers.coin

@@ -86,6 +86,9 @@ PANEL = Table(
             "fire-sale discount: traded price over fundamental less one, by forced value; 0 without forced sales",
         ),
         f("discount_all", "ratio", "the same over all trades"),
+        f("capital_committed", "USD", "outside capital committed this month to funds that buy cheap hardware"),
+        f("site_power", "kW", "power of operators' sites"),
+        f("in_receivership", "USD", "seized hardware that runs where it stands, at the appraisal"),
         f("withdrawn", "USD", "deposits that left lenders this month"),
         f("cancelled", "USD", "purchase commitments cancelled this month"),
         f("equity_raised", "USD", "equity raised by operators this month"),
@@ -130,7 +133,7 @@ KIND_PANEL = Table(
     "Balance sheets by kind of agent at the end of each month.",
     (
         i("month", "month", "months since the start"),
-        i("kind", "kind", "0-5 kinds of lender, 6-7 neoclouds and miners, 8-13 kinds of buyer"),
+        i("kind", "kind", "0-5 kinds of lender, 6-7 neoclouds and miners, 8-14 kinds of buyer"),
         i("alive", "agents", "agents that have not failed or defaulted"),
         f("cash", "USD", "cash or budget"),
         f("loans", "USD", "claims on operators less allowance"),

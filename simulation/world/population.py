@@ -193,6 +193,8 @@ def operator_table(scenario: Scenario, seed: int, replication: int) -> Rows:
     return both.reshape(-1).view(clouds.dtype).view(Rows)
 
 
+#: An age that no chip reaches (months).
+_ANY_AGE = 1e9
 #: How a buyer would use a unit: drawn from ranges, in the order of the draws.
 _USE = ("hosting", "utilisation", "hurdle", "decline")
 
@@ -206,7 +208,10 @@ def _buyers(scenario: Scenario) -> _Template:
     own, last = table[:-1], table[-1:]
     own["kind"] = [BUYER_KINDS.index(kind) for kind, _ in rows]
     own["lot_limit"] = [traits.lot_limit for _, traits in rows]
+    own["least_units"] = [getattr(traits, "least_units", 0.0) for _, traits in rows]
+    own["oldest"] = [getattr(traits, "oldest", _ANY_AGE) for _, traits in rows]
     own["refill"], own["conversion"], own["half_spread"] = s.refill, s.conversion, s.dealer_half_spread
+    own["refill"][own["kind"] == BuyerKind.FUND] = 0.0
     last["kind"] = BuyerKind.BACKSTOP
     last["budget"] = last["budget_cap"] = scenario.policy.backstop.capacity
     for name in ("power", "power_cap", "liquid", "liquid_cap"):

@@ -18,6 +18,7 @@ from agents.tables.loans import LOAN
 from agents.tables.lots import LOT
 from agents.tables.operators import OPERATOR
 from agents.tables.orders import ORDER
+from simulation.markets.order_book import ASK_ROWS, ITEM_ROWS, ORDER_ROWS, PURSE_ROWS
 from simulation.markets.tape import TAPE
 from simulation.world.panel import CHIP_PANEL, KIND_PANEL, PANEL
 
@@ -54,8 +55,18 @@ class World(NamedTuple):
     contact: np.ndarray  # node of the contact (an operator or a buyer)
     contact_hops: np.ndarray  # its distance, 1 = known directly
     taste: np.ndarray  # O x G: log taste for a generation
+    strips: np.ndarray  # grid of strips of options to run (agents.strips), flat; worlds of a scenario share it
+    axes: np.ndarray  # its axes
     value: np.ndarray  # bidders x G: value in use this month, USD/GPU
     bid: np.ndarray  # bidders x G: bid this month, USD/GPU
+    item: np.ndarray  # items of a round of the used market (markets.order_book): rows x items
+    price: np.ndarray  # their prices, USD/GPU
+    ask: np.ndarray  # what is asked: rows x asks
+    ask_lot: np.ndarray  # lot of each ask
+    order: np.ndarray  # what is bid: rows x orders
+    bidder: np.ndarray  # bidder of each order
+    purse: np.ndarray  # what bidders have for all of it: rows x bidders
+    working: np.ndarray  # 6 x orders: floats for clearing
     scratch: np.ndarray  # 8 x (bidders + 64): floats for auctions and percentiles
     ranking: np.ndarray  # 6 x (bidders + lots): integers for the same, lists of a round
     tape: Rows  # auctions of the last step; no rows in batch runs
@@ -82,6 +93,7 @@ def allocate(
     credit_links: tuple[np.ndarray, np.ndarray],
     contacts: tuple[np.ndarray, np.ndarray, np.ndarray],
     taste: np.ndarray,
+    grid: tuple[np.ndarray, np.ndarray],
     *,
     initial_lots: int = 0,
     tape: int = 0,
@@ -98,6 +110,7 @@ def allocate(
     n_l, n_o, n_b, n_g, months = (len(x) for x in (lender_table, operator_table, buyer_table, chip_table, paths))
     nodes, bidders = n_l + n_o + n_b, n_o + n_b
     n_lots = 256 + initial_lots + 64 * n_o + 4 * n_g * n_b + 8 * n_g * n_l
+    n_orders = 32_768 + 128 * nodes
     sizes = {
         "loans": 128 + 40 * n_o, "lots": n_lots, "orders": 64 + 8 * n_o, "panel": months, "chip_panel": months * n_g,
         "kind_panel": months * N_KINDS, "events": 4096 + 12 * months * max(1, n_o) + 8 * nodes,
@@ -118,6 +131,10 @@ def allocate(
             _chain(made[name])
         made |= {
             "flows": np.zeros((months, N_ITEMS)), "first_lot": np.full(nodes, -1, np.int64),
+            "item": np.zeros((ITEM_ROWS, n_lots + 1), np.int64), "price": np.zeros(n_lots), "ask": np.zeros((ASK_ROWS, n_lots)),
+            "ask_lot": np.zeros(n_lots, np.int64), "order": np.zeros((ORDER_ROWS, n_orders)),
+            "bidder": np.zeros(n_orders, np.int64), "purse": np.zeros((PURSE_ROWS, bidders)),
+            "working": np.zeros((6, n_orders)),
             "value": np.zeros((bidders, n_g)), "bid": np.zeros((bidders, n_g)), "scratch": np.zeros((8, bidders + n_lots)),
             "ranking": np.zeros((6, bidders + n_lots), np.int64),
         }  # fmt: skip
@@ -138,6 +155,8 @@ def allocate(
         contact=contacts[1],
         contact_hops=contacts[2],
         taste=taste,
+        strips=grid[0],
+        axes=grid[1],
         tape=TAPE.empty(tape),
         **made,
     )
@@ -171,7 +190,8 @@ def _cleared(world: World) -> dict[str, Any]:
     world.value[:] = 0.0
     world.bid[:] = 0.0
     return {
-        name: getattr(world, name) for name in (*_TABLES, "flows", "first_lot", "value", "bid", "scratch", "ranking")
+        name: getattr(world, name) for name in (*_TABLES, "flows", "first_lot", "item", "price", "ask", "ask_lot", "order", "bidder",
+                                                        "purse", "working", "value", "bid", "scratch", "ranking")
     }
 
 

@@ -1,0 +1,182 @@
+"""What running a chip is worth: a strip of monthly options, worked out once a scenario on a grid and read off it.
+
+A chip need not run: in each month of its life its owner has the option to run it for the rent R less the cost c of
+power and place. With rents log-normal around the path that the owner believes in, the month k is worth
+c [y N(d1) - N(d1 - s)], y = E R / c, d1 = ln(y)/s + s/2 (Black 1976), and the chip is worth the sum of such months,
+discounted, and its scrap at the end (Dixit and Pindyck 1994, ch. 6: an option to suspend). In units of the cost it is
+a function of y, of the decline of rents that the owner believes in, of its hurdle rate and of the life left alone.
+"""
+
+from __future__ import annotations
+
+import math
+
+from agents.rule import entry, rule
+from agents.valuation import power_of
+
+#: Nodes of the grid. Rents over costs run from 1/4 to 64 in steps of an eighth of an octave.
+HURDLES, DECLINES, LIVES, RATIOS = 3, 9, 13, 65
+_OCTAVES_DOWN, _STEPS = 2, 8
+#: Behind the ratios a cell holds the discount factor at the end of the life, and how much of a passing trend is felt.
+DISCOUNT, FELT, CELL = RATIOS, RATIOS + 1, RATIOS + 2
+_LOG_2 = math.log(2.0)
+_ROOT_HALF = math.sqrt(0.5)
+#: Entries of ``axes``: first node and nodes a unit of hurdle rates and of declines, nodes a month of life, what a month
+#: leaves of a trend; then the ratios.
+HURDLE_0, HURDLE_UNIT, DECLINE_0, DECLINE_UNIT, LIFE_UNIT, PERSISTENCE, RATIO = range(7)
+AXES = RATIO + RATIOS
+
+
+@rule
+def normal_cdf(x):
+    """Return the standard normal distribution function."""
+    return 0.5 * math.erfc(-x * _ROOT_HALF)
+
+
+@rule
+def option_to_run(ratio, s):
+    """Return E max(Y - 1, 0) for a log-normal Y of mean ``ratio`` and standard deviation ``s`` of its logarithm."""
+    if s <= 0.0:
+        return max(0.0, ratio - 1.0)
+    d = math.log(ratio) / s + 0.5 * s
+    return ratio * normal_cdf(d) - normal_cdf(d - s)
+
+
+@rule
+def ratio_at(i):
+    """Return the rent over the cost at node ``i``."""
+    return math.exp(_LOG_2 * (i / _STEPS - _OCTAVES_DOWN))
+
+
+@rule
+def fill_lives(cells, i, lives, hurdle, decline, ratio, volatility, volatility_months):
+    """Write to ``cells[n, i]`` the worth of each life (months) at one ratio, in units of the cost; part of a month counts in part."""
+    r = 1.0 / (1.0 + hurdle)
+    worth = 0.0
+    k = 0
+    for n in range(len(lives)):
+        month = 0.0
+        while k <= lives[n]:
+            worth += month
+            k += 1
+            s = volatility * math.sqrt(min(float(k), volatility_months))
+            month = power_of(r, k) * option_to_run(ratio * power_of(1.0 - decline, k), s)
+        # The month that the loop ends in is counted as far as the life reaches into it, and again from its start later.
+        k -= 1
+        cells[n, i] = worth + (lives[n] - k) * month
+
+
+@rule
+def fill_rest(cells, lives, hurdle, decline, persistence):
+    """Write the discount factor at the end of each life, and how much of a passing trend is felt in it.
+
+    Felt is sum q^k (1 - p^k) / sum q^k over its months, q = (1 - decline)/(1 + hurdle), p the persistence: the months
+    count by what they are worth, the fall by then is that of the first k months.
+    """
+    r = 1.0 / (1.0 + hurdle)
+    q = r * (1.0 - decline)
+    for n in range(len(lives)):
+        months = int(lives[n])
+        part = lives[n] - months
+        cells[n, DISCOUNT] = power_of(r, months) * (1.0 - part * (1.0 - r))
+        weight = 0.0
+        felt = 0.0
+        for k in range(1, max(1, months) + 1):
+            weight += power_of(q, k)
+            felt += power_of(q, k) * (1.0 - power_of(persistence, k))
+        cells[n, FELT] = felt / weight
+
+
+@entry
+def fill_strips(strips, axes, hurdles, declines, lives, volatility, volatility_months, persistence):
+    """Fill the grid ``strips`` (HURDLES x DECLINES x LIVES x CELL, flat) and its ``axes`` (AXES entries).
+
+    ``hurdles`` and ``declines`` (1/month), and ``lives`` (months), are the nodes, evenly spaced, lives from 0.
+    ``volatility`` is the standard deviation of a month's log rent; uncertainty grows for ``volatility_months``;
+    ``persistence`` is what a month leaves of a trend.
+    """
+    for i in range(RATIOS):
+        axes[RATIO + i] = ratio_at(i)
+    axes[HURDLE_0] = hurdles[0]
+    axes[HURDLE_UNIT] = (len(hurdles) - 1.0) / (hurdles[-1] - hurdles[0])
+    axes[DECLINE_0] = declines[0]
+    axes[DECLINE_UNIT] = (len(declines) - 1.0) / (declines[-1] - declines[0])
+    axes[LIFE_UNIT] = (len(lives) - 1.0) / lives[-1]
+    axes[PERSISTENCE] = persistence
+    grid = strips.reshape((HURDLES, DECLINES, LIVES, CELL))
+    for h in range(HURDLES):
+        for d in range(DECLINES):
+            for i in range(RATIOS):
+                fill_lives(
+                    grid[h, d], i, lives, hurdles[h], declines[d], axes[RATIO + i], volatility, volatility_months
+                )
+            fill_rest(grid[h, d], lives, hurdles[h], declines[d], persistence)
+
+
+@rule
+def node_below(ratio):
+    """Return the node at or below a ratio of rent to cost that lies on the grid."""
+    return int(_STEPS * (math.log(ratio) / _LOG_2 + _OCTAVES_DOWN))
+
+
+@rule
+def place_on(value, first, unit, nodes):
+    """Return a value's place on an axis in nodes from the first, kept on the grid."""
+    return min(nodes - 1.0, max(0.0, (value - first) * unit))
+
+
+@rule
+def worth_of_cell(strips, at, part):
+    """Return the worth in a cell of the grid, ``part`` of the way from the ratio at ``at`` to the next."""
+    return strips[at] + part * (strips[at + 1] - strips[at])
+
+
+@rule
+def strip_value(strips, axes, own, trend, hurdle, rent, cost, life, delay, scrap):
+    """Return the value in use (USD) of a chip that earns ``rent`` and costs ``cost`` (USD a month) when it runs.
+
+    It starts after ``delay`` months (a whole number) and lives ``life`` months. The rent falls by ``own`` a month in the
+    long run; a ``trend`` that differs dies out: what it adds to the fall by month k is
+    (trend - own)(1 - p^k)/(1 - p), of which the strip feels a weighted mean. With p = 1 the trend stays for ever.
+    Both declines are 1/month. Linear between the nodes of the grid; never below ``scrap`` (USD).
+    """
+    p = axes[PERSISTENCE]
+    gap = trend - own
+    if p >= 1.0:
+        own = trend
+        gap = 0.0
+    left = power_of(p, delay)
+    passing = gap / (1.0 - p) if gap != 0.0 else 0.0
+    ratio = rent * power_of(1.0 - own, delay)
+    h = place_on(hurdle, axes[HURDLE_0], axes[HURDLE_UNIT], HURDLES)
+    d = place_on(own, axes[DECLINE_0], axes[DECLINE_UNIT], DECLINES)
+    n = place_on(life, 0.0, axes[LIFE_UNIT], LIVES)
+    h0 = min(HURDLES - 2, int(h))
+    d0 = min(DECLINES - 2, int(d))
+    n0 = min(LIVES - 2, int(n))
+    h -= h0
+    d -= d0
+    n -= n0
+    cell = ((h0 * DECLINES + d0) * LIVES + n0) * CELL
+    felt = strips[cell + FELT] + n * (strips[cell + CELL + FELT] - strips[cell + FELT])
+    ratio *= math.exp(-passing * (1.0 - left + left * felt))
+    if ratio <= 0.0:
+        return scrap
+    # Beyond the last node the cost is next to nothing; it is taken for its least.
+    cost = max(cost, ratio / axes[AXES - 1])
+    ratio /= cost
+    # Below the first node the option is worth next to nothing, in proportion.
+    share = min(1.0, ratio / axes[RATIO])
+    ratio = max(ratio, axes[RATIO])
+    i = min(RATIOS - 2, node_below(ratio))
+    part = (ratio - axes[RATIO + i]) / (axes[RATIO + i + 1] - axes[RATIO + i])
+    worth = 0.0
+    discount = 0.0
+    for a in range(2):
+        for b in range(2):
+            weight = (h if a == 1 else 1.0 - h) * (d if b == 1 else 1.0 - d)
+            at = cell + (a * DECLINES + b) * LIVES * CELL
+            near = worth_of_cell(strips, at + i, part)
+            worth += weight * (near + n * (worth_of_cell(strips, at + CELL + i, part) - near))
+            discount += weight * (strips[at + DISCOUNT] + n * (strips[at + CELL + DISCOUNT] - strips[at + DISCOUNT]))
+    return max(scrap, share * worth * cost + scrap * discount)
