@@ -16,10 +16,11 @@ from agents.lenders.calls import watch_coins, watch_covenants
 from agents.lenders.failure import fail_lenders, withdraw_commitments
 from agents.lenders.funding import fund_lenders, pay_lines
 from agents.lenders.marks import count_unsold, provide, revalue
+from agents.lenders.workouts import judge_borrowers, swap_hopeless, watch_sweeps
 from agents.lenders.runs import call_lines, meet_calls, run_deposits, set_haircut
 from agents.miners.notes import issue_notes
 from agents.operators.contracts import renegotiate
-from agents.operators.debt_service import accrue, close_paid, pay_debts, pay_shares, watch_coverage, work_out_arrears
+from agents.operators.debt_service import accrue, close_paid, pay_debts, pay_shares, sweep_cash, test_terms, watch_coverage, work_out_arrears
 from agents.operators.default import carry_out_defaults, pay_estates
 from agents.operators.deliveries import deliver_orders
 from agents.operators.orders import order_chips, pay_out_excess
@@ -61,14 +62,14 @@ PHASES = (
     Phase(
         "service",
         "Interest and principal from cash, then coins; arrears; DSCR covenants.",
-        (accrue, pay_debts, pay_shares, close_paid, watch_coverage),
+        (judge_borrowers, accrue, pay_debts, pay_shares, close_paid, watch_coverage, test_terms, swap_hopeless, watch_sweeps, sweep_cash),
     ),
     Phase(
         "cascade",
         "Rounds until nothing new happens: defaults, seizure, auctions, marks, margin calls, arrears, funding calls, "
         "runs, failures, clearing.",
         (
-            carry_out_defaults, impose_block, trade, appraise, revalue, watch_covenants, watch_coins,
+            carry_out_defaults, impose_block, trade, appraise, revalue, judge_borrowers, watch_covenants, watch_coins,
             work_out_arrears, count_unsold, set_haircut, provide, call_lines, run_deposits, meet_calls, fail_lenders,
             withdraw_commitments,
         ),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from agents.lenders.marks import mark_lot
+from agents.lenders.workouts import waive_ltv
 from agents.rule import rule
-from agents.tables.clock import this_round
+from agents.tables.clock import ROUNDS, this_round
 from agents.tables.events import Cause, EventKind, SaleReason, log_event
-from agents.tables.loans import LoanKind, LoanStatus, close_out, pay_loan
+from agents.tables.loans import LoanContract, LoanKind, LoanStatus, close_out, pay_loan
 from agents.tables.lots import withdraw_offer
 from agents.tables.operators import OperatorStatus, reserve_cash, sell_coins
 from agents.valuation import units_to_cure
@@ -75,6 +76,8 @@ def order_sale(w, loan_id, loan, node, event):
             gap -= closed
             lot.offered = units
             lot.reserve = 0.0
+            if terms.credit_cure_months > 0:
+                lot.reserve = terms.credit_sale_reserve * w.value[node - len(w.lenders), lot.chip]
             lot.reason = SaleReason.MARGIN_CALL
             lot.asked = clock.month
             lot.cause = event
@@ -112,7 +115,9 @@ def call_margin(w, loan_id, loan, clock):
         op.drained += paid
         op.drain_event = event
         gap -= paid
-    if gap > 1.0:
+    if gap > 1.0 and op.hold == 1:
+        waive_ltv(w, clock, loan)
+    elif gap > 1.0:
         loan.status = LoanStatus.CALLED
         loan.call_turn = this_round(clock)
         if order_sale(w, loan_id, loan, node, event) > 0.0:
@@ -126,9 +131,9 @@ def watch_covenants(w, clock):
     now = this_round(clock)
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.kind != LoanKind.EQUIPMENT or (
-            loan.status != LoanStatus.PERFORMING and loan.status != LoanStatus.CALLED
-        ):
+        if loan.kind != LoanKind.EQUIPMENT or loan.contract != LoanContract.BORROWING_BASE:
+            continue
+        if loan.status != LoanStatus.PERFORMING and loan.status != LoanStatus.CALLED:
             continue
         breach = margin_gap(loan, loan.collateral, terms) > 0.0
         if loan.status == LoanStatus.PERFORMING and not breach:
@@ -138,8 +143,11 @@ def watch_covenants(w, clock):
             continue
         if loan.status == LoanStatus.PERFORMING:
             call_margin(w, k, loan, clock)
-        elif loan.status == LoanStatus.CALLED and loan.call_turn < now:
-            if breach:
+        elif loan.call_turn < now and (not breach or clock.month >= loan.call_turn // ROUNDS + terms.credit_cure_months):
+            if breach and op.hold == 1:
+                waive_ltv(w, clock, loan)
+                withdraw_order(w, k, len(w.lenders) + loan.borrower)
+            elif breach:
                 op.failing = 1 + Cause.LTV
                 op.failing_event = loan.last_event
                 clock.news += 1

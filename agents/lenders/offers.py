@@ -77,12 +77,22 @@ def reset_advance(lender, haircut, terms, cap):
 
 
 @rule
-def loan_term(w, clock, lender, chip):
-    """Return the months over which a new loan amortises: the lender's underwriting life, or, when amortisation must
-    match it, at most the economic life of the chip to the best user."""
+def lends_on_contracts(op, terms):
+    """Return whether an operator borrows on contracted cash flow: so much of its capacity is let that lenders look at that."""
+    return op.contract_share >= terms.credit_term_contracts
+
+
+@rule
+def loan_term(w, clock, op, lender, chip):
+    """Return the months over which a new loan amortises.
+
+    The lender's underwriting life, a term loan's term at most; when amortisation must match it, at most the economic life
+    of the chip to the best user.
+    """
     terms = w.terms[0]
+    longest = min(lender.life, terms.credit_term_months) if lends_on_contracts(op, terms) else lender.life
     if terms.policy_matched_amortisation == 0:
-        return lender.life
+        return longest
     rent = monthly_rent(
         clock.rent, terms.rental_hours, chip.performance, terms.marks_reference_utilisation, terms.rental_overhead
     )
@@ -95,7 +105,7 @@ def loan_term(w, clock, lender, chip):
     )
     cost = terms.marks_reference_hosting * chip.power
     life = economic_life(rent, cost, d, terms.marks_reference_hurdle, terms.marks_asset_life, chip.scrap)
-    return min(lender.life, max(_SHORTEST, life))
+    return min(longest, max(_SHORTEST, life))
 
 
 @rule
@@ -120,11 +130,13 @@ def lending_cap(w, clock, terms):
 def rolled_part(loan, op, lender, terms, clock):
     """Return the principal (USD) that the creditor would renew now.
 
-    Equipment: LTV offered now on its mark, shrinking by degrees with a DSCR below the least; nothing from a
+    Equipment: everything while all secured lenders would rather wait; else LTV offered now on its mark, shrinking by degrees with a DSCR below the least; nothing from a
     failed or illiquid lender or from outside investors. Coin loans: at the opening LTV. Notes are refinanced
     in the open market outside bitcoin stress while debt is moderate.
     """
     if loan.kind == LoanKind.EQUIPMENT:
+        if op.hold == 1:
+            return loan.principal
         if lender.status != LenderStatus.ACTIVE or lender.kind == LenderKind.OUTSIDE:
             return 0.0
         floor = terms.credit_rollover_floor

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from agents.lenders.offers import rolled_part
+from agents.lenders.workouts import amend, extend_all
 from agents.rule import rule
-from agents.tables.events import Cause, SaleReason
+from agents.tables.events import Cause, EventKind, SaleReason
 from agents.tables.lenders import LenderStatus
-from agents.tables.loans import LoanKind, LoanStatus, close_loan, pay_loan
-from agents.tables.operators import OperatorStatus, Refusal, cover_ratio, sell_coins
+from agents.tables.loans import LoanContract, LoanKind, LoanStatus, close_loan, pay_loan
+from agents.tables.operators import OperatorStatus, Refusal, cover_ratio, sell_coins, spare_cash
 
 #: Less than this is paid (USD).
 _CENT = 0.01
@@ -24,12 +25,15 @@ def accrue(w, clock):
         op.due_1 = op.due
         op.due = 0.0
         op.balloon = 0.0
+        op.carried = 0.0
     for k in range(clock.used_loans):
         loan = w.loans[k]
         if loan.status == LoanStatus.FREE or loan.status == LoanStatus.DEFAULTED:
             continue
         op = w.operators[loan.borrower]
         lender = w.lenders[loan.lender]
+        # What was missed before falls due again while lenders have not decided; else it is part of the principal.
+        carried = loan.unpaid if op.late > 0 else 0.0
         loan.interest = loan.principal * loan.rate / 12.0
         loan.principal += loan.interest
         lender.book += loan.interest
@@ -47,7 +51,8 @@ def accrue(w, clock):
                     if loan.kind == LoanKind.CONVERTIBLE
                     else terms.notes_margin_term
                 )
-        loan.unpaid = scheduled + loan.balloon
+        loan.unpaid = min(loan.principal, scheduled + loan.balloon + carried)
+        op.carried += loan.unpaid - scheduled - loan.balloon
         op.due += scheduled
         op.balloon += loan.balloon
 
@@ -103,7 +108,7 @@ def pay_debts(w, clock):
         cover_ratio(op)
         op.income_2 = op.income_1
         op.income_1 = op.income
-        due = op.due + op.balloon
+        due = op.due + op.balloon + op.carried
         if due > op.cash:
             sell_coins(op, clock, w.book, due - op.cash)
         op.pay_share = min(1.0, op.cash / due) if due > 0.0 else 0.0
@@ -111,21 +116,60 @@ def pay_debts(w, clock):
         op.arrears = due * (1.0 - op.pay_share)
         if op.arrears < 1.0:
             op.arrears = 0.0
+            op.late = 0
         else:
             op.status = OperatorStatus.STRESSED
+            op.late += 1
 
 
 @rule
 def watch_coverage(w, clock):
-    """Let an operator fail whose income has stayed below its debt service and whose cash and coins run out."""
+    """Let an operator fail whose income has stayed below its debt service and whose cash and coins run out, unless lenders wait."""
     terms = w.terms[0]
     for op in w.operators:
-        if op.status == OperatorStatus.DEFAULTED or op.failing > 0:
+        if op.status == OperatorStatus.DEFAULTED or op.failing > 0 or op.hold == 1:
             continue
         thin = op.thin_months >= terms.credit_dscr_months and op.debt > 1.0
         if thin and op.cash + op.btc * clock.btc < terms.credit_dscr_cash * op.due:
             op.failing = 1 + Cause.DSCR
             op.failing_event = op.drain_event if op.drained > _DRAINED * op.due else -1
+
+
+@rule
+def test_terms(w, clock):
+    """Test the DSCR covenant of term loans after their holiday: in breach the lender sweeps the borrower's spare cash."""
+    terms = w.terms[0]
+    for k in range(clock.used_loans):
+        loan = w.loans[k]
+        if loan.kind != LoanKind.EQUIPMENT or loan.contract != LoanContract.TERM or loan.sweep == 1:
+            continue
+        if loan.status != LoanStatus.PERFORMING or clock.month < loan.opened + terms.credit_term_holiday:
+            continue
+        if w.operators[loan.borrower].dscr < terms.credit_term_dscr:
+            loan.sweep = 1
+            amend(w, clock, loan, EventKind.WAIVER, Cause.DSCR)
+
+
+@rule
+def sweep_cash(w, clock):
+    """Let lenders that sweep take a borrower's cash above its reserve and its commitments, by their claims (USD)."""
+    terms = w.terms[0]
+    claims = w.scratch[0]
+    for o in range(len(w.operators)):
+        claims[o] = 0.0
+    for k in range(clock.used_loans):
+        loan = w.loans[k]
+        if loan.status == LoanStatus.PERFORMING and loan.sweep == 1:
+            claims[loan.borrower] += loan.principal
+    for o in range(len(w.operators)):
+        op = w.operators[o]
+        if claims[o] > 0.0:
+            spare = max(0.0, spare_cash(op, terms) - op.committed - op.arrears)
+            claims[o] = min(1.0, spare / claims[o]) if op.status != OperatorStatus.DEFAULTED else 0.0
+    for k in range(clock.used_loans):
+        loan = w.loans[k]
+        if loan.status == LoanStatus.PERFORMING and loan.sweep == 1 and claims[loan.borrower] > 0.0:
+            pay_loan(loan, claims[loan.borrower] * loan.principal, w.operators[loan.borrower], w.lenders[loan.lender], w.book)
 
 
 @rule
@@ -173,6 +217,7 @@ def work_out_arrears(w, clock):
         op.arrears *= 1.0 - op.pay_share
         if op.arrears < 1.0:
             op.arrears = 0.0
+            op.late = 0
             continue
         found = 1
         if op.arrears_turns == 0:
@@ -183,6 +228,12 @@ def work_out_arrears(w, clock):
         elif op.refused == Refusal.NOBODY:
             # Everybody extends: what is unpaid stays in the principal.
             op.arrears = 0.0
+            op.late = 0
+            if op.hold == 1:
+                extend_all(w, clock, o)
+        elif op.late <= terms.credit_grace_months:
+            # Payments may be late for so long: what is unpaid falls due again next month.
+            continue
         else:
             lender = w.lenders[op.refusing]
             cause = Cause.MATURITY if op.balloon > op.due else Cause.CASH_FLOW

@@ -65,47 +65,49 @@ def accelerate(w, clock):
 
 
 @rule
-def seize(w, clock, node, op):
-    """Hand pledged lots to their lenders and put the estate's own lots up for sale.
+def seize_lot(w, clock, k, node, opened):
+    """Hand a pledged lot to its lender, for sale. The first of a loan logs the seizure behind event ``opened``.
 
-    With receivership they stay where they stand and keep their power; else they are carried off, and it is free.
+    With receivership it stays where it stands and keeps its power; else it is carried off.
     """
+    lot = w.lots[k]
+    loan = w.loans[lot.loan]
+    lot.contracted = 0.0
+    lot.offered = lot.units
+    lot.asked = clock.month
+    lot.site = node - len(w.lenders) if w.terms[0].market_receivership > 0.0 else -1
+    if loan.last_event == opened:
+        loan.last_event = log_event(
+            w.events, clock, EventKind.SEIZURE, Cause.NONE, loan.lender, node, lot.chip, lot.units, loan.principal, opened
+        )
+    else:
+        event = w.events[loan.last_event]
+        event.units += lot.units
+        if event.chip != lot.chip:
+            event.chip = -1
+    lot.seized = clock.month
+    lot.reason = SaleReason.SEIZED
+    lot.cause = loan.last_event
+    w.lenders[loan.lender].seized_units += lot.units
+    unlink_lot(w.lots, w.first_lot, k)
+    link_lot(w.lots, w.first_lot, k, loan.lender)
+
+
+@rule
+def seize(w, clock, node, op):
+    """Hand pledged lots to their lenders and put the estate's own lots up for sale."""
     stays = w.terms[0].market_receivership > 0.0
     k = w.first_lot[node]
     while k >= 0:
         lot = w.lots[k]
         after = lot.following
-        lot.contracted = 0.0
-        lot.offered = lot.units
-        lot.asked = clock.month
-        lot.site = node - len(w.lenders) if stays else -1
         if lot.loan >= 0 and w.loans[lot.loan].kind == LoanKind.EQUIPMENT:
-            loan = w.loans[lot.loan]
-            if loan.last_event == op.last_event:
-                loan.last_event = log_event(
-                    w.events,
-                    clock,
-                    EventKind.SEIZURE,
-                    Cause.NONE,
-                    loan.lender,
-                    node,
-                    lot.chip,
-                    lot.units,
-                    loan.principal,
-                    op.last_event,
-                )
-            else:
-                event = w.events[loan.last_event]
-                event.units += lot.units
-                if event.chip != lot.chip:
-                    event.chip = -1
-            lot.seized = clock.month
-            lot.reason = SaleReason.SEIZED
-            lot.cause = loan.last_event
-            w.lenders[loan.lender].seized_units += lot.units
-            unlink_lot(w.lots, w.first_lot, k)
-            link_lot(w.lots, w.first_lot, k, loan.lender)
+            seize_lot(w, clock, k, node, op.last_event)
         else:
+            lot.contracted = 0.0
+            lot.offered = lot.units
+            lot.asked = clock.month
+            lot.site = node - len(w.lenders) if stays else -1
             lot.reason = SaleReason.ESTATE
             lot.reserve = 0.0
             lot.cause = op.last_event
@@ -114,6 +116,45 @@ def seize(w, clock, node, op):
     if not stays:
         op.used_power = 0.0
         op.used_liquid = 0.0
+
+
+@rule
+def surrender(w, clock, o, op):
+    """Let a firm that would fail give up its ring-fenced vehicles first; return whether it had any.
+
+    Their lenders have the hardware and nothing else; the firm goes on with the rest.
+    """
+    node = len(w.lenders) + o
+    event = -1
+    for k in range(clock.used_loans):
+        loan = w.loans[k]
+        if loan.borrower != o or loan.recourse == 1:
+            continue
+        if loan.status != LoanStatus.PERFORMING and loan.status != LoanStatus.CALLED:
+            continue
+        event = log_event(
+            w.events, clock, EventKind.SURRENDER, op.failing - 1, node, loan.lender, -1, 0.0, loan.principal, op.failing_event
+        )
+        loan.status = LoanStatus.DEFAULTED
+        loan.exposure = loan.principal
+        loan.unpaid = 0.0
+        loan.recovered = 0.0
+        loan.last_event = event
+        clock.debt_defaulted += loan.principal
+        clock.news += 1
+        k_lot = w.first_lot[node]
+        while k_lot >= 0:
+            after = w.lots[k_lot].following
+            if w.lots[k_lot].loan == k:
+                seize_lot(w, clock, k_lot, node, event)
+            k_lot = after
+    if event < 0:
+        return False
+    op.failing = 0
+    op.failing_event = -1
+    op.arrears = 0.0
+    op.late = 0
+    return True
 
 
 @rule
@@ -138,6 +179,8 @@ def carry_out_defaults(w, clock):
     for o in range(len(w.operators)):
         op = w.operators[o]
         if op.failing > 0 and op.status != OperatorStatus.DEFAULTED:
+            if op.drawn_fenced > 0.0 and surrender(w, clock, o, op):
+                continue
             declare(w, clock, o, op)
             declared[n] = o
             n += 1
@@ -158,8 +201,8 @@ def pay_estates(w, clock):
     """
     any_estate = False
     for op in w.operators:
-        if op.status == OperatorStatus.DEFAULTED:
-            op.pay_share = 0.0
+        op.pay_share = 0.0
+        if op.status == OperatorStatus.DEFAULTED or op.drawn_fenced > 0.0:
             any_estate = True
     if not any_estate:
         return
@@ -168,8 +211,9 @@ def pay_estates(w, clock):
         if loan.status == LoanStatus.DEFAULTED:
             w.operators[loan.borrower].pay_share += max(0.0, loan.principal - loan.collateral)
     for op in w.operators:
-        if op.status == OperatorStatus.DEFAULTED:
-            op.pay_share = min(1.0, op.cash / op.pay_share) if op.pay_share > 0.0 else 0.0
+        # A firm that lives does not stand for its vehicles.
+        share = min(1.0, op.cash / op.pay_share) if op.pay_share > 0.0 else 0.0
+        op.pay_share = share if op.status == OperatorStatus.DEFAULTED else 0.0
     for k in range(clock.used_loans):
         loan = w.loans[k]
         if loan.status != LoanStatus.DEFAULTED:
@@ -186,6 +230,8 @@ def pay_estates(w, clock):
         clock.recoveries += usd
         w.book[Flow.RECOVERY] += usd
         estate_over = w.first_lot[len(w.lenders) + loan.borrower] < 0 and op.cash < 1.0
+        if op.status != OperatorStatus.DEFAULTED:
+            estate_over = True
         if loan.collateral <= 0.0 and (loan.principal < 1.0 or estate_over):
             write_off(w, clock, k, loan, lender, op)
     for op in w.operators:

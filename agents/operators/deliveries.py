@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from agents.lenders.offers import set_covenant
+from agents.lenders.offers import lends_on_contracts, set_covenant
 from agents.rule import rule
 from agents.tables.events import Cause, EventKind, log_event
 from agents.tables.ledger import Flow
 from agents.tables.lenders import LenderStatus
-from agents.tables.loans import LoanKind, open_loan
+from agents.tables.loans import LoanContract, LoanKind, open_loan
 from agents.tables.lots import open_lot
 from agents.tables.operators import OperatorStatus, occupy, sell_coins
 from agents.tables.orders import close_order
@@ -19,9 +19,20 @@ _NOTED = 0.01
 
 
 @rule
-def loan_maturity(terms, term):
-    """Return the months to maturity of a loan that amortises over ``term`` months: no balloon when it must match."""
-    return int(math.ceil(term)) if terms.policy_matched_amortisation == 1 else terms.credit_maturity
+def loan_maturity(terms, contract, term):
+    """Return the months to maturity of a loan that amortises over ``term`` months: a term loan, and one that must match, leaves no balloon."""
+    if contract == LoanContract.TERM or terms.policy_matched_amortisation == 1:
+        return int(math.ceil(term))
+    return terms.credit_maturity
+
+
+@rule
+def ring_fence(op, loan, terms):
+    """Decide whether only the vehicle stands for a term loan: so that ``non_recourse`` of what the firm drew does (USD)."""
+    op.drawn_term += loan.principal
+    if op.drawn_fenced + loan.principal <= terms.credit_non_recourse * op.drawn_term:
+        op.drawn_fenced += loan.principal
+        loan.recourse = 0
 
 
 @rule
@@ -53,11 +64,16 @@ def draw_loan(order, op, principal, cost, appraised, w, clock):
     op.debt += principal
     w.book[Flow.LOAN_DRAW] += principal
     clock.new_credit += principal
+    terms = w.terms[0]
+    contract = LoanContract.TERM if lends_on_contracts(op, terms) else LoanContract.BORROWING_BASE
     k = open_loan(
         w.loans, clock, LoanKind.EQUIPMENT, order.lender, order.operator, principal, order.rate,
-        principal / order.life, clock.month + loan_maturity(w.terms[0], order.life),
+        principal / order.life, clock.month + loan_maturity(terms, contract, order.life),
     )  # fmt: skip
     if k >= 0:
+        w.loans[k].contract = contract
+        if contract == LoanContract.TERM:
+            ring_fence(op, w.loans[k], terms)
         set_covenant(w.loans[k], lender, w.terms[0], cost, appraised)
     return k
 

@@ -72,7 +72,7 @@ def choose_lender(w, clock, o, op, chip, cost, owed):
         cut = max(0.0, 1.0 - lender.advance_rate / lender.max_ltv)
         offer_rate = terms.credit_base_rate + lender.spread + terms.credit_rationing_spread * cut
         offer = sized_loan(
-            lender, terms, cost, rent, op.hosting * chip.power, offer_rate, loan_term(w, clock, lender, chip)
+            lender, terms, cost, rent, op.hosting * chip.power, offer_rate, loan_term(w, clock, op, lender, chip)
         )
         score = offer / cost - terms.credit_rate_weight * (offer_rate - terms.credit_base_rate)
         if score > best:
@@ -175,7 +175,7 @@ def place_order(w, clock, o, op):
     occupy(op, chip, units)
     if lender_id >= 0:
         commit_loan(w.orders[k], lender_id, w.lenders[lender_id], advance, rate, clock)
-        w.orders[k].life = loan_term(w, clock, w.lenders[lender_id], chip)
+        w.orders[k].life = loan_term(w, clock, op, w.lenders[lender_id], chip)
 
 
 @rule
@@ -192,6 +192,7 @@ def order_chips(w, clock):
         if (
             op.status == OperatorStatus.HEALTHY
             and op.dscr >= 1.0
+            and op.swept == 0
             and (clock.month + o) % terms.credit_order_interval == 0
         ):
             place_order(w, clock, o, op)
@@ -202,7 +203,7 @@ def pay_out_excess(w, clock):
     """Pay part of the cash that sound operators need neither for commitments, reserves nor growth to their owners (USD)."""
     terms = w.terms[0]
     for op in w.operators:
-        if op.status != OperatorStatus.HEALTHY:
+        if op.status != OperatorStatus.HEALTHY or op.swept == 1:
             continue
         excess = (
             op.cash

@@ -43,6 +43,7 @@ CLOCK = Table(
         i("stress_demand", "flag", "1 in an AI-demand stress"),
         f("haircut", "ratio", "haircut of warehouse lines"),
         f("losses", "USD", "credit losses written off this month"),
+        f("forgiven", "USD", "debt swapped for equity this month"),
         f("recoveries", "USD", "recovered on defaulted claims this month"),
         f("new_credit", "USD", "equipment loans drawn this month"),
         f("new_notes", "USD", "convertibles and coin loans issued this month"),

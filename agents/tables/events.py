@@ -25,6 +25,10 @@ class EventKind(IntEnum):
     COIN_CALL = 9
     CURED = 10
     SHOCK = 11
+    WAIVER = 12
+    EXTENSION = 13
+    SWAP = 14
+    SURRENDER = 15
 
 
 class Cause(IntEnum):

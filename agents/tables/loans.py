@@ -18,6 +18,13 @@ class LoanKind(IntEnum):
     MARGIN = 2
 
 
+class LoanContract(IntEnum):
+    """What an equipment loan is lent on: contracted cash flow, or the marked value of the hardware."""
+
+    TERM = 0
+    BORROWING_BASE = 1
+
+
 class LoanStatus(IntEnum):
     """States of a loan; a free row is no loan."""
 
@@ -33,6 +40,10 @@ LOAN = Table(
     (
         code("kind", "kind of loan", LoanKind),
         code("status", "state", LoanStatus),
+        code("contract", "what an equipment loan is lent on", LoanContract),
+        i("recourse", "flag", "0 when only the hardware pledged stands for it, not the firm", 1),
+        i("sweep", "flag", "1 while spare cash of the borrower is swept"),
+        i("amended", "count", "waivers, extensions and swaps so far"),
         i("lender", "lender", "creditor"),
         i("borrower", "operator", "debtor"),
         f("principal", "USD", "outstanding claim, capitalised unpaid interest included"),
@@ -74,6 +85,10 @@ def open_loan(loans, clock, kind, lender, borrower, principal, rate, amortisatio
     loan.principal = principal
     loan.rate = rate
     loan.amortisation = amortisation
+    loan.contract = LoanContract.BORROWING_BASE
+    loan.recourse = 1
+    loan.sweep = 0
+    loan.amended = 0
     loan.opened = clock.month
     loan.maturity = maturity
     loan.opening_ltv = 0.0

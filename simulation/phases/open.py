@@ -22,6 +22,7 @@ def start_month(w, clock):
     clock.turn = 0
     clock.delivered = 0.0
     clock.losses = 0.0
+    clock.forgiven = 0.0
     clock.recoveries = 0.0
     clock.new_credit = 0.0
     clock.new_notes = 0.0

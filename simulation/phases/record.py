@@ -29,6 +29,7 @@ def record_month(w, clock):
     row.haircut = clock.haircut
     row.turns = clock.turn
     row.losses = clock.losses
+    row.forgiven = clock.forgiven
     row.recoveries = clock.recoveries
     row.debt_defaulted = clock.debt_defaulted
     row.debt_performing = clock.debt_open

@@ -81,6 +81,26 @@ class Credit(Section):
     )
     dscr_months: int = par(3, "month", "months below one that trip the DSCR covenant", "iren_dscr_covenant", ge=1)
     dscr_cash: float = par(2.0, "month", "debt service in cash that excuses a thin DSCR", "ddtl2_min_liquidity", ge=0)
+    term_contracts: float = par(
+        0.4, "share", "contracted share of an operator's capacity from which it borrows on contracted cash flow (above 1: nobody)", ge=0
+    )
+    term_months: float = par(60.0, "month", "months over which a term loan is repaid, to nothing", "ddtl2_tenor_from_draw", ge=6)
+    term_dscr: float = par(1.15, "ratio", "DSCR covenant of term loans", "ddtl4_dscr_covenant", ge=0)
+    term_holiday: int = par(21, "month", "months from the draw to the first DSCR test", "ddtl3_dscr_min", ge=0)
+    non_recourse: float = par(
+        0.105, "share", "part of term loans for which only the vehicle stands", "coreweave_nonrecourse_share", ge=0, le=1
+    )
+    forbearance: bool = par(True, "flag", "lenders that can afford it wait when that is worth more than seizure")
+    seizure_cost: float = par(
+        0.175, "share", "cost of seizure and sale over what it brings", "equipment_auction_commission_analogue", ge=0, lt=1
+    )
+    reset_margin: float = par(0.33, "ratio", "room that a waiver leaves, over the usual covenant margin", ge=0)
+    amendment_fee: float = par(0.005, "1/year", "rise of the rate with each amendment", ge=0)
+    extension: int = par(6, "month", "months by which an extension moves the maturity", "ddtl3_waiver_dscr_delay", ge=0)
+    swap_months: int = par(12, "month", "months of thin coverage after which lenders swap debt for equity", ge=1)
+    swap_share: float = par(0.9, "ratio", "debt that a swap leaves over the going-concern value", gt=0, le=1)
+    cure_months: int = par(1, "month", "months in which a margin call can be cured (0: rounds)", ge=0)
+    grace_months: int = par(1, "month", "months for which a missed payment is tolerated before lenders decide", ge=0)
     rollover_ltv: float = par(1.05, "ratio", "highest LTV on the mark, over the LTV offered now, for a rollover", ge=0)
     rollover_dscr: float = par(0.95, "ratio", "least DSCR for a full rollover", gt=0)
     rollover_floor: float = par(

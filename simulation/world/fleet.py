@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from agents.lenders.offers import covenant_of
+from agents.lenders.offers import covenant_of, lends_on_contracts
 from agents.rule import borrow, entry, rule
-from agents.tables.loans import LoanKind, LoanStatus
+from agents.tables.loans import LoanContract, LoanKind, LoanStatus
 from simulation.scenario.kept import kept
 from simulation.scenario.scenario import Scenario
 from simulation.world.world import World
@@ -167,6 +167,8 @@ def ask_opening(terms, chip, lot, loan, u, chance):
 def grant_opening(terms, lender, op, loan):
     """Write the terms of an opening loan by its principal and collateral (USD); the borrower owes it."""
     loan.status = LoanStatus.PERFORMING
+    loan.contract = LoanContract.TERM if lends_on_contracts(op, terms) else LoanContract.BORROWING_BASE
+    loan.recourse = 1
     loan.rate = terms.credit_base_rate + lender.spread
     loan.amortisation = loan.principal / lender.life
     loan.opening_ltv = loan.principal / loan.collateral
