@@ -125,6 +125,12 @@ def call_margin(w, loan_id, loan, clock):
 
 
 @rule
+def waived_now(loan, clock):
+    """Return whether a breach of this loan was waived this month: what falls further is looked at in the next."""
+    return loan.amended > 0 and loan.call_turn // ROUNDS == clock.month
+
+
+@rule
 def watch_covenants(w, clock):
     """Call margin on secured loans above their covenant LTV; last round's calls end as cured or as a default."""
     terms = w.terms[0]
@@ -136,7 +142,7 @@ def watch_covenants(w, clock):
         if loan.status != LoanStatus.PERFORMING and loan.status != LoanStatus.CALLED:
             continue
         breach = margin_gap(loan, loan.collateral, terms) > 0.0
-        if loan.status == LoanStatus.PERFORMING and not breach:
+        if loan.status == LoanStatus.PERFORMING and (not breach or waived_now(loan, clock)):
             continue
         op = w.operators[loan.borrower]
         if op.status == OperatorStatus.DEFAULTED or op.failing > 0:

@@ -170,6 +170,7 @@ def pay_creditors(w, clock, j, share):
     paid = share * lender.deposits
     lender.cash -= paid
     w.book[Flow.DEPOSIT_CLEARED] += paid
+    lender.passed += lender.deposits - paid
     lender.deposits = 0.0
     for k in range(w.line_ptr[j], w.line_ptr[j + 1]):
         line = w.lines[k]
@@ -180,6 +181,7 @@ def pay_creditors(w, clock, j, share):
         lender.cash -= paid
         creditor.cash += paid
         creditor.lent_lines -= line.drawn
+        lender.passed_lines += line.drawn - paid
         creditor.losses += line.drawn - paid
         creditor.losses_month += line.drawn - paid
         note_loss(creditor, line.drawn - paid, lender.last_event)

@@ -19,6 +19,12 @@ def mark_lot(lender, lot, chip, month):
 
 
 @rule
+def orderly_price(chip, terms):
+    """Return what rents and list prices say that an orderly sale brings (USD/GPU): value in use, at parity, less a calm premium."""
+    return max(chip.scrap, min(chip.parity, chip.fundamental * (1.0 - terms.market_risk_premium)))
+
+
+@rule
 def loan_allowance(loan, lender, terms):
     """Return the loss allowance on a claim (USD).
 

@@ -8,6 +8,7 @@ afford to. Under cross-default the weakest of a borrower's secured lenders decid
 from __future__ import annotations
 
 from agents.rule import rule
+from agents.tables.clock import this_round
 from agents.tables.events import Cause, EventKind, log_event
 from agents.tables.lenders import LenderKind, LenderStatus, note_loss
 from agents.tables.loans import LoanKind, LoanStatus
@@ -64,7 +65,8 @@ def judge_borrowers(w, clock):
         if not can_wait(w.lenders[loan.lender]):
             op.hold = 0
     for op in w.operators:
-        if op.status == OperatorStatus.DEFAULTED or min(op.secured, op.going) < min(op.secured, op.seizure):
+        worth = min(op.secured, op.going)
+        if op.status == OperatorStatus.DEFAULTED or worth <= 0.0 or worth < min(op.secured, op.seizure):
             op.hold = 0
 
 
@@ -80,11 +82,12 @@ def amend(w, clock, loan, kind, cause):
 
 @rule
 def waive_ltv(w, clock, loan):
-    """Reset the covenant LTV of a loan in breach to where it stands and a part of the usual margin."""
+    """Reset the covenant LTV of a loan in breach to where it stands and a part of the usual margin, for this month at least."""
     terms = w.terms[0]
     now = loan.principal / max(1.0, loan.collateral)
     loan.covenant_ltv = max(loan.covenant_ltv, now + terms.credit_reset_margin * terms.credit_covenant_margin)
     loan.status = LoanStatus.PERFORMING
+    loan.call_turn = this_round(clock)
     amend(w, clock, loan, EventKind.WAIVER, Cause.LTV)
 
 

@@ -66,6 +66,8 @@ LENDER = Table(
         f("advance_rate", "ratio", "advance rate offered now"),
         f("losses_year", "USD", "losses of the last twelve months (exponentially weighted)"),
         f("losses", "USD", "losses since the start"),
+        f("passed", "USD", "losses passed on when it failed: what depositors, policyholders and investors did not get"),
+        f("passed_lines", "USD", "the same to the lenders of its lines"),
         f("losses_month", "USD", "losses recognised this month"),
         f("lent_month", "USD", "new commitments this month"),
         f("committed", "USD", "undrawn commitments"),

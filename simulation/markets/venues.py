@@ -8,6 +8,7 @@ first, farther ones through brokers who charge for each hop). ``exchange``: ever
 from __future__ import annotations
 
 from agents.lenders.collateral import price_estate, price_seized
+from agents.lenders.marks import orderly_price
 from agents.rule import rule
 from agents.tables.buyers import BuyerKind
 from agents.tables.events import Cause, EventKind, SaleReason, log_event
@@ -253,16 +254,20 @@ def trade(w, clock):
 
 @rule
 def appraise(w, clock):
-    """Move appraisals toward the month's volume-weighted price: A = A_open + lambda (VWAP - A_open).
+    """Move appraisals toward what the month's trades and rents say: A = A_open + lambda (T - A_open).
 
-    Recomputed from the month's opening value at each round, because rounds are not time; without trades the
-    appraisal drifts down at the end of the month.
+    T is the volume-weighted price of the trades and, as far as these are few, the orderly price that rents and list prices
+    imply (see :func:`orderly_price`). Recomputed from the month's opening value at each round, because rounds are not
+    time; without trades the appraisal moves at the end of the month.
     """
     terms = w.terms[0]
     for chip in w.chips:
         if chip.traded_units > 0.0:
             vwap = chip.traded_usd / chip.traded_units
-            chip.appraisal = chip.appraisal_open + terms.marks_appraisal_speed * (vwap - chip.appraisal_open)
+            evidence = chip.traded_units / (chip.traded_units + terms.marks_evidence * chip.stock)
+            looks = terms.marks_index_weight * (1.0 - evidence)
+            says = (1.0 - looks) * vwap + looks * orderly_price(chip, terms)
+            chip.appraisal = chip.appraisal_open + terms.marks_appraisal_speed * (says - chip.appraisal_open)
         if clock.month < chip.end_of_sale:
             chip.appraisal = min(chip.appraisal, chip.list_price)
         chip.appraisal = max(chip.scrap, chip.appraisal)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from agents.lenders.marks import orderly_price
 from agents.rule import rule
 from agents.tables.buyers import BuyerKind
 from agents.tables.events import SaleReason
@@ -50,7 +51,9 @@ def remember_prices(w, clock):
             chip.volatility *= terms.market_volatility_decay
             chip.stale_months += 1
             if chip.stock > 0.0:
-                chip.appraisal = max(chip.scrap, chip.appraisal * (1.0 - terms.marks_stale_drift))
+                looks = terms.marks_appraisal_speed * terms.marks_index_weight
+                drifted = chip.appraisal * (1.0 - terms.marks_stale_drift)
+                chip.appraisal = max(chip.scrap, drifted + looks * (orderly_price(chip, terms) - drifted))
 
 
 @rule

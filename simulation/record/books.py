@@ -114,6 +114,8 @@ def record_lots(w, clock, row, largest, debt):
                 w.scratch[_LARGEST, lot.chip] += lot.units
             life_usd += lot.units * chip.appraisal * min(w.scratch[_LIFE, lot.chip], oldest + lot.vintage)
             asset_usd += lot.units * chip.appraisal
+        if lot.owner < n_l and lot.site >= 0:
+            row.in_receivership += lot.units * chip.appraisal
         if lot.owner >= n_lo:
             w.kind_panel[base + w.buyers[lot.owner - n_lo].kind].hardware += lot.units * chip.appraisal
         elif lot.owner >= n_l:
@@ -129,6 +131,9 @@ def record_operators(w, clock, row, dscr, order, spare):
     """Write the DSCR distribution and the defaults of operators."""
     n = 0
     for op in w.operators:
+        row.site_power += op.site_power
+        if op.status != OperatorStatus.DEFAULTED:
+            row.hidden_losses += max(0.0, op.secured - op.going)
         if op.status != OperatorStatus.DEFAULTED and op.debt > 1.0:
             dscr[n] = op.dscr
             order[n] = n
@@ -150,6 +155,8 @@ def record_operators(w, clock, row, dscr, order, spare):
             row.lender_failures += 1
         elif e.kind == EventKind.MARGIN_CALL:
             row.margin_calls += 1
+        elif e.kind == EventKind.WAIVER or e.kind == EventKind.EXTENSION or e.kind == EventKind.SWAP:
+            row.waivers += 1
         elif e.kind == EventKind.FUNDING_CALL or e.kind == EventKind.RUN:
             row.funding_calls += 1
 
@@ -169,6 +176,9 @@ def record_kinds(w, clock):
         out.lines += lender.lent_lines
         out.hardware += seized_at(lender)
         out.debt += lender.deposits + lender.borrowed
+        out.losses += lender.losses
+        out.passed += lender.passed
+        out.passed_lines += lender.passed_lines
     for op in w.operators:
         out = w.kind_panel[base + N_LENDER_KINDS + op.kind]
         out.alive += 0 if op.status == OperatorStatus.DEFAULTED else 1

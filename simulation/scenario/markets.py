@@ -196,6 +196,12 @@ class Marks(Section):
     """How collateral is valued."""
 
     appraisal_speed: float = par(0.35, "ratio", "weight of the month's traded price in the appraisal", ge=0, le=1)
+    index_weight: float = par(
+        0.5, "share", "weight of what rents and list prices imply in appraisals where nothing trades", ge=0, le=1
+    )
+    evidence: float = par(
+        0.005, "share", "part of the stock whose trade in a month counts for half of an appraisal's evidence", ge=0, le=1
+    )
     stale_drift: float = par(0.012, "1/month", "fall of an appraisal without trades", ge=0, le=1)
     opening_decay: float = par(0.02, "1/month", "fall of used prices since release, for prices at the start", ge=0)
     reference_chip: str = par(
