@@ -227,13 +227,18 @@ def sell_units(w, clock, k, node, units, price, hops):
 
 
 @rule
-def pay_search(w, clock, i, units):
-    """Charge the seller of an item a month's calls in proportion to what was sold of it (USD), out of its cash."""
+def pay_search(w, clock, i):
+    """Charge the seller of an item a month's calls in proportion to what was sold of it (USD), out of its cash.
+
+    Once all sales are carried out: what a seller bought meanwhile is paid first.
+    """
     terms = w.terms[0]
     offered = 0.0
+    sold = 0.0
     for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
         offered += w.ask[UNITS, a]
-    usd = search_cost(terms, w.item[REACHED, i], w.item[MONTHS, i]) * min(1.0, units / offered)
+        sold += w.ask[SOLD, a]
+    usd = search_cost(terms, w.item[REACHED, i], w.item[MONTHS, i]) * min(1.0, sold / offered)
     seller = w.item[SELLER, i]
     n_l = len(w.lenders)
     n_lo = n_l + len(w.operators)
@@ -253,21 +258,18 @@ def pay_search(w, clock, i, units):
 
 @rule
 def settle_item(w, clock, i):
-    """Match what was bought and what was sold of an item in order, carry the sales out, charge the search."""
+    """Match what was bought and what was sold of an item in order, and carry the sales out."""
     n_l = len(w.lenders)
     a = w.item[ASKS, i]
-    total = 0.0
+    left = w.ask[SOLD, a]
     for e in range(w.item[ORDERS, i], w.item[ORDERS, i + 1]):
         wanted = w.order[FILL, e]
         while wanted > DUST and a < w.item[ASKS, i + 1]:
-            units = min(wanted, w.ask[SOLD, a])
+            units = min(wanted, left)
             if units > DUST:
-                sell_units(
-                    w, clock, w.ask_lot[a], n_l + w.bidder[e], units, w.price[i], w.order[HOPS, e]
-                )
-                total += units
+                sell_units(w, clock, w.ask_lot[a], n_l + w.bidder[e], units, w.price[i], w.order[HOPS, e])
                 wanted -= units
-                w.ask[SOLD, a] -= units
-            if w.ask[SOLD, a] <= DUST:
+                left -= units
+            if left <= DUST:
                 a += 1
-    pay_search(w, clock, i, total)
+                left = w.ask[SOLD, a] if a < w.item[ASKS, i + 1] else 0.0

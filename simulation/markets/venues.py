@@ -44,7 +44,7 @@ from simulation.markets.order_book import (
     read_purses,
 )
 from simulation.markets.purses import clear_purses
-from simulation.markets.settlement import sell_units, settle_item
+from simulation.markets.settlement import pay_search, sell_units, settle_item
 from simulation.markets.tape import TapeRow, note_row
 
 
@@ -150,6 +150,9 @@ def clear_items(w, clock, n_items):
         w.chips[g].price = w.price[i]
         if forced == 1:
             log_forced(w, clock, w.item[SELLER, i], g, sold, w.price[i], cause)
+    if n_orders > 0:
+        for i in range(n_items):
+            pay_search(w, clock, i)
 @rule
 def list_forced(w, clock):
     """List what lenders, operators that must sell and estates have on offer, with their reserves; return items and asks."""
@@ -254,11 +257,12 @@ def trade(w, clock):
 
 @rule
 def appraise(w, clock):
-    """Move appraisals toward what the month's trades and rents say: A = A_open + lambda (T - A_open).
+    """Move appraisals toward what the month's trades and rents say: A = A_open + l (1 - i) (T - A_open) + i (O - A_open).
 
-    T is the volume-weighted price of the trades and, as far as these are few, the orderly price that rents and list prices
-    imply (see :func:`orderly_price`). Recomputed from the month's opening value at each round, because rounds are not
-    time; without trades the appraisal moves at the end of the month.
+    T is the volume-weighted price of the trades, believed by degrees (speed l); O the orderly price that rents and list
+    prices imply (see :func:`orderly_price`), which everybody can read, with a weight i that falls with the evidence of
+    trades. Recomputed from the month's opening value at each round, because rounds are not time; without trades the
+    appraisal moves at the end of the month.
     """
     terms = w.terms[0]
     for chip in w.chips:
@@ -266,8 +270,9 @@ def appraise(w, clock):
             vwap = chip.traded_usd / chip.traded_units
             evidence = chip.traded_units / (chip.traded_units + terms.marks_evidence * chip.stock)
             looks = terms.marks_index_weight * (1.0 - evidence)
-            says = (1.0 - looks) * vwap + looks * orderly_price(chip, terms)
-            chip.appraisal = chip.appraisal_open + terms.marks_appraisal_speed * (says - chip.appraisal_open)
+            traded = terms.marks_appraisal_speed * (1.0 - looks) * (vwap - chip.appraisal_open)
+            implied = looks * (orderly_price(chip, terms) - chip.appraisal_open)
+            chip.appraisal = chip.appraisal_open + traded + implied
         if clock.month < chip.end_of_sale:
             chip.appraisal = min(chip.appraisal, chip.list_price)
         chip.appraisal = max(chip.scrap, chip.appraisal)

@@ -51,7 +51,7 @@ def remember_prices(w, clock):
             chip.volatility *= terms.market_volatility_decay
             chip.stale_months += 1
             if chip.stock > 0.0:
-                looks = terms.marks_appraisal_speed * terms.marks_index_weight
+                looks = terms.marks_index_weight
                 drifted = chip.appraisal * (1.0 - terms.marks_stale_drift)
                 chip.appraisal = max(chip.scrap, drifted + looks * (orderly_price(chip, terms) - drifted))
 
