@@ -104,10 +104,10 @@ def user_value(strips, axes, chip, terms, rent, utilisation, hosting, hurdle, ow
 
 @rule
 def new_value(strips, axes, chip, terms, rent, utilisation, hosting, hurdle, own, trend):
-    """Return the value in use (USD) of a new unit that is ordered now."""
+    """Return the value in use (USD) of a new unit that is ordered now and comes when the vendor's queue lets it."""
     earned = monthly_rent(rent, terms.rental_hours, chip.performance, utilisation, terms.rental_overhead)
     return strip_value(
-        strips, axes, own, trend, hurdle, earned, hosting * chip.power, terms.marks_asset_life, terms.credit_delivery_lag,
+        strips, axes, own, trend, hurdle, earned, hosting * chip.power, terms.marks_asset_life, chip.lead,
         chip.scrap,
     )  # fmt: skip
 

@@ -150,12 +150,14 @@ def place_order(w, clock, o, op):
     cost = chip.list_price * (1.0 + terms.credit_soft_cost)
     room = terms.credit_growth_limit * max(op.used_power, terms.credit_growth_base * op.site_power) / chip.power
     lender_id, advance, rate, lendable = choose_lender(w, clock, o, op, chip, cost, w.scratch[0])
-    if advance > 0.0:
-        room = min(room, lendable / advance)
     free = free_units(op, chip)
     op.wanted = max(0.0, room - free) * chip.power
     op.power_value = value_of_power(terms, op.power_value, op.hurdle) if room > free else 0.0
     room = min(room, free)
+    if room <= 0.0:
+        return
+    # What the lender's room does not reach is bought with own money, or not at all.
+    advance = min(advance, lendable / room)
     own = cost - advance
     have = max(0.0, spare_cash(op, terms) - op.committed)
     if have < room * own:
@@ -166,9 +168,11 @@ def place_order(w, clock, o, op):
     deposit = units * terms.credit_deposit * cost
     if units * cost < terms.credit_order_minimum or deposit > op.cash:
         return
-    k = open_order(w.orders, clock, o, g, units, cost, clock.month + terms.credit_delivery_lag)
+    k = open_order(w.orders, clock, o, g, units, cost, clock.month + chip.lead)
     if k < 0:
         return
+    chip.on_order += units
+    chip.lead = lead_time(chip, terms)
     op.cash -= deposit
     w.book[Flow.VENDOR_DEPOSIT] += deposit
     op.committed += max(0.0, units * (cost * (1.0 - terms.credit_deposit) - advance))
@@ -179,10 +183,32 @@ def place_order(w, clock, o, op):
 
 
 @rule
+def lead_time(chip, terms):
+    """Return the months from an order to its delivery: the usual ones, or as long as the vendor takes for what is on order."""
+    if chip.supply <= 0.0:
+        return terms.credit_delivery_lag
+    return max(terms.credit_delivery_lag, int(math.ceil(chip.on_order / chip.supply)))
+
+
+@rule
+def count_backlog(w, clock):
+    """Count what is on order by generation (GPU), and how long an order placed now takes (months)."""
+    for chip in w.chips:
+        chip.on_order = 0.0
+    for k in range(clock.used_orders):
+        order = w.orders[k]
+        if order.operator >= 0:
+            w.chips[order.chip].on_order += order.units
+    for chip in w.chips:
+        chip.lead = lead_time(chip, w.terms[0])
+
+
+@rule
 def order_chips(w, clock):
     """Let sound operators order new chips, each in its turn (about once in ``order_interval`` months)."""
     terms = w.terms[0]
     count_names(w, clock, w.scratch[0])
+    count_backlog(w, clock)
     for o in range(len(w.operators)):
         op = w.operators[o]
         op.raised_year *= 11.0 / 12.0

@@ -14,6 +14,9 @@ class Chip(Section):
     release: int = par(..., "month", "month of release (0 = the first month)")
     end_of_sale: int = par(999, "month", "month from which it is no longer sold new")
     list_price: float = par(..., "USD/GPU", "list price of the hardware", "price_h100_8gpu_node", gt=0)
+    supply: float = par(
+        0.0, "GPU/month", "new units that the vendor can deliver to this market in a month: orders queue (0: any number)", ge=0
+    )
     performance: float = par(..., "H100", "rental performance relative to one H100", gt=0)
     power: float = par(..., "kW/GPU", "power at the wall", "power_h100_server_per_gpu", gt=0)
     liquid: bool = par(False, "flag", "needs liquid cooling", "power_gb200_rack")

@@ -36,8 +36,9 @@ def reference_chip(scenario: Scenario) -> int:
 @kept
 def _chips(scenario: Scenario) -> np.ndarray:
     chips = CHIP.plain(len(scenario.chips))
-    for name in ("release", "end_of_sale", "liquid", "list_price", "performance", "power"):
+    for name in ("release", "end_of_sale", "liquid", "list_price", "performance", "power", "supply"):
         chips[name] = [getattr(spec, name) for spec in scenario.chips]
+    chips["lead"] = scenario.credit.delivery_lag
     chips["scrap"] = [spec.scrap * spec.list_price for spec in scenario.chips]
     price = chips["list_price"] * np.exp(-scenario.marks.opening_decay * np.maximum(0, -chips["release"]))
     chips["reference"][reference_chip(scenario)] = 1
