@@ -132,51 +132,64 @@ def worth_of_cell(strips, at, part):
 
 
 @rule
-def strip_value(strips, axes, own, trend, hurdle, rent, cost, life, delay, scrap):
-    """Return the value in use (USD) of a chip that earns ``rent`` and costs ``cost`` (USD a month) when it runs.
+def believe(axes, own, trend, hurdle, delay):
+    """Return what an owner's beliefs come to on the grid: (corner, part of the way to the next hurdle, to the next decline,
+    what is left of the rent at the start, what the trend adds to its fall later).
 
-    It starts after ``delay`` months (a whole number) and lives ``life`` months. The rent falls by ``own`` a month in the
-    long run; a ``trend`` that differs dies out: what it adds to the fall by month k is
-    (trend - own)(1 - p^k)/(1 - p), of which the strip feels a weighted mean. With p = 1 the trend stays for ever.
-    Both declines are 1/month. Linear between the nodes of the grid; never below ``scrap`` (USD).
+    A chip starts after ``delay`` months. The rent falls by ``own`` a month in the long run; a ``trend`` that differs dies
+    out: what it adds to the fall by month k is (trend - own)(1 - p^k)/(1 - p). With p = 1 it stays for ever. 1/month.
     """
     p = axes[PERSISTENCE]
-    gap = trend - own
+    passing = 0.0
     if p >= 1.0:
         own = trend
-        gap = 0.0
+    else:
+        passing = (trend - own) / (1.0 - p)
     left = power_of(p, delay)
-    passing = gap / (1.0 - p) if gap != 0.0 else 0.0
-    ratio = rent * power_of(1.0 - own, delay)
     h = place_on(hurdle, axes[HURDLE_0], axes[HURDLE_UNIT], HURDLES)
     d = place_on(own, axes[DECLINE_0], axes[DECLINE_UNIT], DECLINES)
-    n = place_on(life, 0.0, axes[LIFE_UNIT], LIVES)
     h0 = min(HURDLES - 2, int(h))
     d0 = min(DECLINES - 2, int(d))
+    start = power_of(1.0 - own, delay) * math.exp(-passing * (1.0 - left))
+    return (h0 * DECLINES + d0) * LIVES * CELL, h - h0, d - d0, start, passing * left
+
+
+@rule
+def strip_value(strips, axes, belief, rent, cost, life, scrap):
+    """Return the value in use (USD) of a chip that earns ``rent`` and costs ``cost`` (USD a month) when it runs.
+
+    It lives ``life`` months from its start; ``belief`` is what :func:`believe` returns. Of the passing trend the strip
+    feels a weighted mean. Linear between the nodes of the grid; never below ``scrap`` (USD).
+    """
+    corner, h, d, start, passing = belief
+    n = place_on(life, 0.0, axes[LIFE_UNIT], LIVES)
     n0 = min(LIVES - 2, int(n))
-    h -= h0
-    d -= d0
     n -= n0
-    cell = ((h0 * DECLINES + d0) * LIVES + n0) * CELL
+    cell = corner + n0 * CELL
     felt = strips[cell + FELT] + n * (strips[cell + CELL + FELT] - strips[cell + FELT])
-    ratio *= math.exp(-passing * (1.0 - left + left * felt))
+    ratio = rent * start * math.exp(-passing * felt)
     if ratio <= 0.0:
         return scrap
     # Beyond the last node the cost is next to nothing; it is taken for its least.
     cost = max(cost, ratio / axes[AXES - 1])
     ratio /= cost
     # Below the first node the option is worth next to nothing, in proportion.
-    share = min(1.0, ratio / axes[RATIO])
-    ratio = max(ratio, axes[RATIO])
+    share = 1.0
+    if ratio < axes[RATIO]:
+        share = ratio / axes[RATIO]
+        ratio = axes[RATIO]
     i = min(RATIOS - 2, node_below(ratio))
     part = (ratio - axes[RATIO + i]) / (axes[RATIO + i + 1] - axes[RATIO + i])
     worth = 0.0
     discount = 0.0
     for a in range(2):
+        # How much of a trend is felt, and the discount factor, hardly differ by decline: of the two one is taken.
+        at = cell + a * DECLINES * LIVES * CELL
+        weight = h if a == 1 else 1.0 - h
+        discount += weight * (strips[at + DISCOUNT] + n * (strips[at + CELL + DISCOUNT] - strips[at + DISCOUNT]))
         for b in range(2):
-            weight = (h if a == 1 else 1.0 - h) * (d if b == 1 else 1.0 - d)
-            at = cell + (a * DECLINES + b) * LIVES * CELL
             near = worth_of_cell(strips, at + i, part)
-            worth += weight * (near + n * (worth_of_cell(strips, at + CELL + i, part) - near))
-            discount += weight * (strips[at + DISCOUNT] + n * (strips[at + CELL + DISCOUNT] - strips[at + DISCOUNT]))
+            near += n * (worth_of_cell(strips, at + CELL + i, part) - near)
+            worth += weight * (d if b == 1 else 1.0 - d) * near
+            at += LIVES * CELL
     return max(scrap, share * worth * cost + scrap * discount)

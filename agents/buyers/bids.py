@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from agents.rule import copied_rule, rule
-from agents.strips import strip_value
+from agents.strips import believe, strip_value
 from agents.tables.buyers import UNLIMITED, BuyerKind
 from agents.tables.operators import OperatorStatus, spare_cash
 from agents.valuation import believed_decline, monthly_rent
@@ -90,50 +90,57 @@ def age_chips(w, clock):
 
 
 @rule
-def user_value(strips, axes, chip, terms, rent, utilisation, hosting, hurdle, own, trend):
-    """Return the value in use (USD) of a used unit to somebody who pays ``hosting`` and waits for installation.
+def believe_rents(axes, terms, trend, decline, weight, hurdle, delay):
+    """Return what somebody believes about rents (see agents.strips): in the long run its own ``decline``, now the ``trend``, too.
 
-    ``own`` and ``trend`` are the declines that it believes in: in the long run, and now (1/month).
+    Both are kept between the floor and the cap of beliefs (1/month); what it buys starts after ``delay`` months.
     """
-    earned = monthly_rent(rent, terms.rental_hours, chip.performance, utilisation, terms.rental_overhead)
-    life = max(1.0, terms.marks_asset_life - chip.mean_age)
-    return strip_value(
-        strips, axes, own, trend, hurdle, earned, hosting * chip.power, life, terms.rental_install_lag, chip.scrap
-    )
+    floor = terms.marks_decline_floor
+    cap = terms.marks_decline_cap
+    now = believed_decline(decline, weight, trend, floor, cap)
+    return believe(axes, min(cap, max(floor, decline)), now, hurdle, delay)
 
 
 @rule
-def new_value(strips, axes, chip, terms, rent, utilisation, hosting, hurdle, own, trend):
-    """Return the value in use (USD) of a new unit that is ordered now and comes when the vendor's queue lets it."""
+def user_value(strips, axes, chip, terms, rent, utilisation, hosting, belief, life):
+    """Return the value in use (USD) of a unit that lives ``life`` months more to somebody who pays ``hosting``."""
     earned = monthly_rent(rent, terms.rental_hours, chip.performance, utilisation, terms.rental_overhead)
-    return strip_value(
-        strips, axes, own, trend, hurdle, earned, hosting * chip.power, terms.marks_asset_life, chip.lead,
-        chip.scrap,
-    )  # fmt: skip
+    return strip_value(strips, axes, belief, earned, hosting * chip.power, life, chip.scrap)
+
+
+@rule
+def life_left(chip, terms):
+    """Return the months that a used unit of mean age lives on, one at least."""
+    return max(1.0, terms.marks_asset_life - chip.mean_age)
 
 
 @rule
 def value_to_best(w, clock):
     """Write what a used unit of each generation is worth to the best unconstrained user, and at parity with new ones.
 
-    Parity: what the best new chip on sale costs for the same value in use (USD/GPU); nobody who compares pays more.
+    Parity: what the best new chip on sale costs for the same value in use (USD/GPU), its wait in the vendor's queue
+    counted; nobody who compares pays more.
     """
     terms = w.terms[0]
-    floor = terms.marks_decline_floor
-    cap = terms.marks_decline_cap
-    own = min(cap, max(floor, terms.marks_reference_decline))
-    d = believed_decline(terms.marks_reference_decline, terms.marks_reference_weight, clock.trend, floor, cap)
+    utilisation = terms.marks_reference_utilisation
+    hosting = terms.marks_reference_hosting
+    belief = believe_rents(
+        w.axes, terms, clock.trend, terms.marks_reference_decline, terms.marks_reference_weight,
+        terms.marks_reference_hurdle, terms.rental_install_lag,
+    )  # fmt: skip
     dear = math.inf
     for chip in w.chips:
         chip.fundamental = user_value(
-            w.strips, w.axes, chip, terms, clock.rent, terms.marks_reference_utilisation, terms.marks_reference_hosting,
-            terms.marks_reference_hurdle, own, d,
-        )  # fmt: skip
+            w.strips, w.axes, chip, terms, clock.rent, utilisation, hosting, belief, life_left(chip, terms)
+        )
         if chip.release <= clock.month < chip.end_of_sale:
-            value = new_value(
-                w.strips, w.axes, chip, terms, clock.rent, terms.marks_reference_utilisation, terms.marks_reference_hosting,
-                terms.marks_reference_hurdle, own, d,
+            new = believe_rents(
+                w.axes, terms, clock.trend, terms.marks_reference_decline, terms.marks_reference_weight,
+                terms.marks_reference_hurdle, chip.lead,
             )  # fmt: skip
+            value = user_value(
+                w.strips, w.axes, chip, terms, clock.rent, utilisation, hosting, new, terms.marks_asset_life
+            )
             dear = min(dear, chip.list_price / max(value, chip.scrap))
     for chip in w.chips:
         chip.parity = min(_NO_PARITY, dear * chip.fundamental)
@@ -143,36 +150,33 @@ def value_to_best(w, clock):
 def value_chips(w, clock):
     """Write what a used unit of each generation is worth to each bidder, and to the best user."""
     terms = w.terms[0]
-    floor = terms.marks_decline_floor
-    cap = terms.marks_decline_cap
     n_o = len(w.operators)
     age_chips(w, clock)
     value_to_best(w, clock)
     strips = w.strips
     axes = w.axes
+    lag = terms.rental_install_lag
     for b in range(len(w.value)):
         if b < n_o:
             op = w.operators[b]
             if op.status == OperatorStatus.DEFAULTED:
                 continue
-            own = min(cap, max(floor, op.decline))
-            d = believed_decline(op.decline, op.own_weight, clock.trend, floor, cap)
-            for g in range(len(w.chips)):
-                if w.chips[g].stock > 0.0:
-                    w.value[b, g] = user_value(
-                        strips, axes, w.chips[g], terms, clock.rent, op.utilisation, op.hosting, op.hurdle, own, d
-                    )
+            utilisation = op.utilisation
+            hosting = op.hosting
+            belief = believe_rents(axes, terms, clock.trend, op.decline, op.own_weight, op.hurdle, lag)
         else:
             buyer = w.buyers[b - n_o]
             if buyer.utilisation <= 0.0:
                 continue
-            own = min(cap, max(floor, buyer.decline))
-            d = believed_decline(buyer.decline, buyer.own_weight, clock.trend, floor, cap)
-            for g in range(len(w.chips)):
-                if w.chips[g].stock > 0.0:
-                    w.value[b, g] = user_value(
-                        strips, axes, w.chips[g], terms, clock.rent, buyer.utilisation, buyer.hosting, buyer.hurdle, own, d
-                    )
+            utilisation = buyer.utilisation
+            hosting = buyer.hosting
+            belief = believe_rents(axes, terms, clock.trend, buyer.decline, buyer.own_weight, buyer.hurdle, lag)
+        for g in range(len(w.chips)):
+            chip = w.chips[g]
+            if chip.stock > 0.0:
+                w.value[b, g] = user_value(
+                    strips, axes, chip, terms, clock.rent, utilisation, hosting, belief, life_left(chip, terms)
+                )
 
 
 @rule

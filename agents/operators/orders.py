@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from agents.buyers.bids import new_value
+from agents.buyers.bids import believe_rents, user_value
 from agents.lenders.offers import lending_room, loan_term, sized_loan
 from agents.miners.notes import pledge_coins
 from agents.operators.sites import value_of_power
@@ -12,7 +12,7 @@ from agents.rule import rule
 from agents.tables.ledger import Flow
 from agents.tables.operators import OperatorKind, OperatorStatus, free_units, mark_own, occupy, reserve_cash, spare_cash
 from agents.tables.orders import open_order
-from agents.valuation import believed_decline, monthly_rent
+from agents.valuation import monthly_rent
 
 
 @rule
@@ -23,8 +23,6 @@ def choose_chip(w, clock, o, op):
     contract price; a pre-drawn taste keeps not everybody on one generation.
     """
     terms = w.terms[0]
-    d = believed_decline(op.decline, op.own_weight, clock.trend, terms.marks_decline_floor, terms.marks_decline_cap)
-    own = min(terms.marks_decline_cap, max(terms.marks_decline_floor, op.decline))
     op.q = 0.0
     op.power_value = 0.0
     share = op.contract_share * terms.rental_contract_discount + (1.0 - op.contract_share) * op.utilisation
@@ -34,8 +32,9 @@ def choose_chip(w, clock, o, op):
         chip = w.chips[g]
         if clock.month < chip.release or clock.month >= chip.end_of_sale:
             continue
-        value = new_value(
-            w.strips, w.axes, chip, terms, clock.rent, share, op.hosting, op.hurdle, own, d
+        belief = believe_rents(w.axes, terms, clock.trend, op.decline, op.own_weight, op.hurdle, chip.lead)
+        value = user_value(
+            w.strips, w.axes, chip, terms, clock.rent, share, op.hosting, belief, terms.marks_asset_life
         )
         cost = chip.list_price * (1.0 + terms.credit_soft_cost)
         ratio = value / cost
