@@ -21,17 +21,18 @@ def strip_grid(scenario: Scenario, hurdles: np.ndarray) -> tuple[np.ndarray, np.
     ends = [marks.reference_hurdle, *(end for span in spans for end in span)]
     if scenario.neoclouds.file or scenario.miners.file or scenario.buyers.file:
         ends += [float(hurdles.min()), float(hurdles.max())]
-    return _grid(
+    return grid_of(
         min(ends), max(ends), marks.decline_floor, marks.decline_cap, marks.asset_life, marks.rent_volatility,
         marks.volatility_months, marks.trend_persistence,
     )  # fmt: skip
 
 
 @lru_cache(maxsize=32)
-def _grid(
+def grid_of(
     hurdle: float, hurdle_most: float, decline: float, decline_most: float, life: float, volatility: float,
     volatility_months: float, persistence: float,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Return the grid for hurdle rates and declines between the ends given (1/month), lives up to ``life`` (months)."""
     strips, axes = np.zeros(HURDLES * DECLINES * LIVES * CELL), np.zeros(AXES)
     fill_strips(
         strips,

@@ -28,6 +28,7 @@ from agents.tables.operators import OPERATOR
 from simulation import load_scenario
 from simulation.scenario.scenario import build_terms
 from simulation.world.panel import PATH
+from simulation.world.strips import grid_of
 from simulation.world.world import World, allocate
 
 _BASE = Path(__file__).parents[2] / "configs" / "base.yaml"
@@ -93,12 +94,18 @@ def small_world(
         for n in range(nodes)
     ]
     pairs = [pair for row in reach for pair in row]
+    own = some_terms(**dict(terms or {}))
     world = allocate(
-        np.array([some_terms(**dict(terms or {}))], _terms().dtype).view(Rows),
+        np.array([own], _terms().dtype).view(Rows),
         chip_table, lender_table, operator_table, buyer_table, line_table, PATH.empty(months),
         (_starts(known), np.array([j for row in known for j in row], np.int64)),
         (_starts(reach), np.array([p[0] for p in pairs], np.int64), np.array([p[1] for p in pairs], np.int64)),
-        np.zeros((operators, chips)), initial_lots=64,
+        np.zeros((operators, chips)),
+        grid_of(
+            0.005, 0.03, own.marks_decline_floor, own.marks_decline_cap, own.marks_asset_life, own.marks_rent_volatility,
+            own.marks_volatility_months, own.marks_trend_persistence,
+        ),
+        initial_lots=64,
     )  # fmt: skip
     if tape:
         from simulation.markets.tape import TAPE
