@@ -154,6 +154,7 @@ def record_chip(out, chip, g, clock, terms):
     out.price = chip.price
     out.appraisal = chip.appraisal
     out.fundamental = chip.fundamental
+    out.parity = chip.parity
     out.list_price = chip.list_price if clock.month >= chip.release and clock.month < chip.end_of_sale else 0.0
     out.rent = clock.rent * chip.performance
     out.spread = 2.0 * (terms.buyers_dealer_half_spread + terms.buyers_dealer_volatility * chip.volatility)

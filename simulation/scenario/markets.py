@@ -207,7 +207,7 @@ class Marks(Section):
     reference_chip: str = par(
         "", "text", "generation that summaries and figures follow; empty: the one whose performance is nearest to 1"
     )
-    asset_life: float = par(72.0, "month", "longest life in the value in use", "useful_life_coreweave", ge=1)
+    asset_life: float = par(100.0, "month", "longest life in the value in use", "v100_fleet_life_microsoft", ge=1)
     rent_volatility: float = par(
         0.07, "log/month", "volatility of rents in the value in use: the option to idle", "rent_vol_a100_annual", ge=0, le=1
     )

@@ -115,6 +115,7 @@ CHIP_PANEL = Table(
         f("appraisal", "USD/GPU", "appraised market price"),
         f("best_bid", "USD/GPU", "highest bid"),
         f("fundamental", "USD/GPU", "value in use to the best unconstrained user"),
+        f("parity", "USD/GPU", "what the best new chip on sale costs for the same value in use"),
         f("list_price", "USD/GPU", "list price while on sale, else 0"),
         f("rent", "USD/GPU-h", "spot rent of a unit"),
         f("depth_units", "GPU", "units wanted within 10 % of the best bid"),
