@@ -6,7 +6,7 @@ from agents.rule import rule
 from agents.tables.events import Cause, EventKind, SaleReason, log_event
 from agents.tables.ledger import Flow
 from agents.tables.loans import LoanKind, LoanStatus, close_loan, close_out
-from agents.tables.lots import link_lot, unlink_lot
+from agents.tables.lots import link_lot, unlink_lot, void_contract
 from agents.tables.operators import OperatorStatus, sell_coins
 from agents.tables.orders import close_order
 
@@ -71,7 +71,7 @@ def seize(w, clock, node, op):
     while k >= 0:
         lot = w.lots[k]
         after = lot.following
-        lot.contracted = 0.0
+        void_contract(lot)
         lot.offered = lot.units
         lot.asked = clock.month
         if lot.loan >= 0 and w.loans[lot.loan].kind == LoanKind.EQUIPMENT:

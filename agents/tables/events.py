@@ -25,6 +25,8 @@ class EventKind(IntEnum):
     COIN_CALL = 9
     CURED = 10
     SHOCK = 11
+    CUSTOMER_FAILED = 12
+    CONTRACT_ENDED = 13
 
 
 class Cause(IntEnum):
@@ -42,6 +44,8 @@ class Cause(IntEnum):
     ILLIQUIDITY = 9
     FIRE_SALE = 10
     IMPOSED = 11
+    CUSTOMER_FAILURE = 12
+    EXPIRY = 13
 
 
 class SaleReason(IntEnum):

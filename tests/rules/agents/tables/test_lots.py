@@ -42,7 +42,7 @@ def test_a_new_lot_keeps_nothing_of_what_its_row_held_before():
     assert open_lot(w.lots, w.first_lot, clock, node, 2, 40.0, 3.5, 6, 1500.0, 8) == 0
     expected = columns(LOT.empty(1)[0]) | {
         "owner": node, "chip": 2, "units": 40.0, "vintage": 3.5, "online": 6, "cost": 1500.0, "loan": 8,
-        "contract_end": -1, "reason": SaleReason.CHURN, "following": -1,
+        "contract_end": -1, "customer": -1, "signed_end": -1, "reason": SaleReason.CHURN, "following": -1,
     }  # fmt: skip
     assert columns(w.lots[0]) == expected
     assert w.first_lot[node] == 0

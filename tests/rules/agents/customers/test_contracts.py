@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.operators.contracts import renegotiate
+from agents.customers.contracts import renegotiate
 from tests.rules.worlds import add_lot, operator_node, small_world
 
 
