@@ -7,7 +7,7 @@ from agents.tables.customers import CustomerKind, CustomerStatus
 from agents.tables.lots import leave_lot, let_lot, sign_lot, void_contract
 
 #: The least share of a lot that is let anew: a contract on less would only keep the lot from being pooled.
-LEAST_SHARE = 0.01
+_LEAST = 0.01
 #: Months of new credit that an AI lab looks at, and months that it compares them with.
 _RECENT, _USUAL = 3, 12
 
@@ -90,7 +90,7 @@ def let_again(lot, op, chip, customers, c, broken, mood, clock, terms):
     share = 0.0
     if c >= 0 and lot.offered == 0.0:
         share = lot.contracted * renewed_part(customers[c], lot.contract_price, clock.rent, mood, terms)
-    if share < LEAST_SHARE:
+    if share < _LEAST:
         if broken:
             leave_lot(lot)
         else:
