@@ -62,3 +62,7 @@ class Miner(Operator):
 
 class HardwareBuyer(RowAgent):
     """A buyer of used GPUs."""
+
+
+class Customer(RowAgent):
+    """Who rents compute under contract. It owns no hardware; its node stands behind those of the network."""

@@ -7,7 +7,7 @@ from typing import Any
 import mesa
 
 from agents.schema import column_names
-from agents.views import HardwareBuyer, Lender, Miner, Neocloud, RowAgent
+from agents.views import Customer, HardwareBuyer, Lender, Miner, Neocloud, RowAgent
 from simulation.interventions import fail_agent, sell_block
 from simulation.month import MONTH, STEP, advance
 from simulation.record.summary import summarise
@@ -19,7 +19,7 @@ from simulation.world.build import build_world
 class ComputeCreditModel(mesa.Model):
     """The credit market behind GPUs as a Mesa ``Model``.
 
-    ``agents`` are Lender, Miner, Neocloud and HardwareBuyer views: reading or writing an attribute reads or
+    ``agents`` are Lender, Miner, Neocloud, HardwareBuyer and Customer views: reading or writing an attribute reads or
     writes the row of the world. ``step()`` is a month; after the horizon it does nothing. The rules of the
     engine act, not Mesa's scheduler, so ``step`` gives the same bits as :func:`simulation.runs.run`.
 
@@ -59,6 +59,9 @@ class ComputeCreditModel(mesa.Model):
         offset += len(world.operators)
         for row in range(len(world.buyers) - 1):
             HardwareBuyer(self, world.buyers, row, offset + row)
+        offset = len(world.first_lot)
+        for row in range(len(world.customers)):
+            Customer(self, world.customers, row, offset + row)
 
     @property
     def month(self) -> int:
@@ -110,4 +113,4 @@ def _last(model: ComputeCreditModel, name: str) -> Any:
     return model.world.panel[name][max(0, model.month - 1)]
 
 
-__all__ = ["ComputeCreditModel", "HardwareBuyer", "Lender", "Miner", "Neocloud", "RowAgent"]
+__all__ = ["ComputeCreditModel", "Customer", "HardwareBuyer", "Lender", "Miner", "Neocloud", "RowAgent"]

@@ -12,6 +12,9 @@ from typing import NamedTuple
 from agents.buyers.bids import value_chips
 from agents.buyers.budgets import replenish_buyers
 from agents.buyers.entry import commit_capital, move_capital
+from agents.customers.contracts import renegotiate
+from agents.customers.failure import fail_customers
+from agents.customers.revenue import realise_contracts
 from agents.lenders.calls import watch_coins, watch_covenants
 from agents.lenders.failure import fail_lenders, withdraw_commitments
 from agents.lenders.funding import fund_lenders, pay_lines
@@ -19,8 +22,16 @@ from agents.lenders.marks import count_unsold, provide, revalue
 from agents.lenders.workouts import judge_borrowers, swap_hopeless, watch_sweeps
 from agents.lenders.runs import call_lines, meet_calls, run_deposits, set_haircut
 from agents.miners.notes import issue_notes
-from agents.operators.contracts import renegotiate
-from agents.operators.debt_service import accrue, close_paid, pay_debts, pay_shares, sweep_cash, test_terms, watch_coverage, work_out_arrears
+from agents.operators.debt_service import (
+    accrue,
+    close_paid,
+    pay_debts,
+    pay_shares,
+    sweep_cash,
+    test_terms,
+    watch_coverage,
+    work_out_arrears,
+)
 from agents.operators.default import carry_out_defaults, pay_estates
 from agents.operators.deliveries import deliver_orders
 from agents.operators.orders import order_chips, pay_out_excess
@@ -28,6 +39,7 @@ from agents.operators.sites import begin_sites, finish_sites, relet_sites
 from agents.rule import alternative, borrow, entry, sequence
 from agents.tables.clock import Fault, stop_run
 from simulation.markets.rental import clear_rental, earn_rent, scrap_idle
+from simulation.markets.vendor import pay_idle_hours
 from simulation.markets.venues import appraise, trade
 from simulation.phases.cascade import goes_on, impose_block
 from simulation.phases.close import mark_books, remember_prices, withdraw_posted
@@ -50,13 +62,17 @@ class Phase(NamedTuple):
 PHASES = (
     Phase(
         "open",
-        "Drivers move; budgets refill; contracts end or are renegotiated; commitments are delivered and drawn.",
-        (start_month, move_drivers, open_books, replenish_buyers, move_capital, renegotiate, pool_fleets, finish_sites, deliver_orders),
+        "Drivers move; budgets refill; customers fail; contracts end, are renewed or renegotiated; sites and commitments are delivered.",
+        (
+            start_month, move_drivers, open_books, replenish_buyers, move_capital, fail_customers, renegotiate, pool_fleets,
+            finish_sites, deliver_orders,
+        ),
     ),
     Phase(
         "rent",
-        "The rental market clears; operators earn and pay hosting; miners mine; idle chips are scrapped.",
-        (clear_rental, earn_rent, scrap_idle),
+        "The rental market clears; operators earn and pay hosting; miners mine; a vendor's backstop pays for idle hours; "
+        "idle chips are scrapped.",
+        (clear_rental, earn_rent, pay_idle_hours, realise_contracts, scrap_idle),
     ),
     Phase("value", "Each bidder values a used unit of each generation.", (value_chips,)),
     Phase(

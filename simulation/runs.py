@@ -13,6 +13,7 @@ from agents import rule
 from agents.tables.buyers import BUYER, BUYER_KINDS
 from agents.tables.chips import CHIP
 from agents.tables.clock import CLOCK, FAULTS, Fault
+from agents.tables.customers import CUSTOMER
 from agents.tables.events import EVENT, TRADE
 from agents.tables.ledger import ITEMS, SECTORS
 from agents.tables.lenders import LENDER, LENDER_KINDS
@@ -31,7 +32,7 @@ from simulation.world.world import World, node_name, tables
 _TABLES = {
     t.name: t
     for t in (
-        CHIP, LENDER, OPERATOR, BUYER, LOAN, LOT, ORDER,
+        CHIP, LENDER, OPERATOR, BUYER, CUSTOMER, LOAN, LOT, ORDER,
         LINE, EVENT, TRADE, CLOCK, PATH, PANEL, CHIP_PANEL,
         KIND_PANEL,
     )

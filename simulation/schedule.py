@@ -19,7 +19,7 @@ Kinds = frozenset[Kind]
 NOTHING: Kinds = frozenset()
 _WORLD: Kinds = frozenset({("world", "")})
 _TABLES = frozenset(
-    "terms clock lenders operators buyers chips loans lots orders lines events trades paths panel chip_panel kind_panel "
+    "terms clock lenders operators buyers customers chips loans lots orders lines events trades paths panel chip_panel kind_panel "
     "tape".split()
 )
 #: Working memory that rules hand one another within a step; it carries nothing from rule to rule.

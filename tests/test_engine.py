@@ -162,7 +162,7 @@ def test_run_from_python_with_a_twin():
 def test_mesa_views():
     model = ComputeCreditModel(set_path(BASE, {"run.months": 3}), rng=1)
     kinds = {kind.__name__: len(agents) for kind, agents in model.agents_by_type.items()}
-    assert kinds == {"Lender": 20, "Neocloud": 40, "Miner": 15, "HardwareBuyer": 150}
+    assert kinds == {"Lender": 20, "Neocloud": 40, "Miner": 15, "HardwareBuyer": 150, "Customer": 41}
     miner = next(a for a in model.agents if type(a).__name__ == "Miner")
     miner.btc = 123.0
     assert model.world.operators.btc[miner.row] == 123.0

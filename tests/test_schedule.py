@@ -78,7 +78,7 @@ print(len(met), int((world.operators.status == 2).sum()), int((world.lenders.sta
 """
 STRESS = {
     "run.months": 14, "drivers.regimes.first_month": 2, "drivers.regimes.entry": 0.5, "drivers.demand.stress_drift": -0.5,
-    "neoclouds.count": 8, "miners.count": 5, "notes.first_month": 1, "lenders.capital_scale": 0.1, "lenders.max_ltv": 1.0,
+    "neoclouds.count": 8, "miners.count": 5, "customers.enterprise.hazard_stress": 0.2, "vendor.capacity": 1e9, "vendor.first": 3, "notes.first_month": 1, "lenders.capital_scale": 0.1, "lenders.max_ltv": 1.0,
     "lenders.mark_to_market": 1.0, "lenders.bdc.count": 4, "lenders.runnable_scale": 2.0, "buyers.enterprise.count": 10,
 }  # fmt: skip
 
@@ -117,6 +117,7 @@ def test_every_rule_of_the_month_stands_in_the_file_of_its_actor():
     assert homes["watch_covenants"] == "agents/lenders/calls.py"
     assert homes["order_chips"] == "agents/operators/orders.py"
     assert homes["value_chips"] == "agents/buyers/bids.py"
+    assert homes["renegotiate"] == "agents/customers/contracts.py"
     assert homes["fail_lenders"] == "agents/lenders/failure.py"
     assert all((ROOT / file).exists() for file in homes.values())
     assert len(homes) + 3 == sum(len(phase.rules) for phase in PHASES)  # revalue, count_unsold, provide come twice
@@ -128,7 +129,7 @@ def test_every_rule_of_the_month_stands_in_the_file_of_its_actor():
 LAYERS = (
     ("agents.rule", "agents.schema", "agents.views"),
     ("agents.tables", "agents.valuation"),
-    ("agents.lenders", "agents.buyers"),
+    ("agents.lenders", "agents.buyers", "agents.customers"),
     ("agents.miners",),
     ("agents.operators",),
     ("simulation.scenario",),

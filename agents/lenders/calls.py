@@ -8,7 +8,7 @@ from agents.rule import rule
 from agents.tables.clock import ROUNDS, this_round
 from agents.tables.events import Cause, EventKind, SaleReason, log_event
 from agents.tables.loans import LoanContract, LoanKind, LoanStatus, close_out, pay_loan
-from agents.tables.lots import withdraw_offer
+from agents.tables.lots import shorten_contract, withdraw_offer
 from agents.tables.operators import OperatorStatus, reserve_cash, sell_coins
 from agents.valuation import units_to_cure
 
@@ -81,7 +81,7 @@ def order_sale(w, loan_id, loan, node, event):
             lot.reason = SaleReason.MARGIN_CALL
             lot.asked = clock.month
             lot.cause = event
-            lot.contracted *= 1.0 - units / lot.units
+            shorten_contract(lot, 1.0 - units / lot.units)
             offered += units
         k = lot.following
     return offered

@@ -171,7 +171,7 @@ def watch_sweeps(w, clock):
         if loan.sweep == 0 or loan.status == LoanStatus.FREE or loan.status == LoanStatus.DEFAULTED:
             continue
         op = w.operators[loan.borrower]
-        if op.dscr >= terms.credit_term_dscr:
+        if op.dscr >= terms.credit_term_dscr and op.realised >= terms.credit_term_realised:
             loan.sweep = 0
         else:
             op.swept = 1

@@ -1,1 +1,1 @@
-"""What neoclouds and miners share: orders of new chips, contracts with customers, deliveries, debt service, default."""
+"""What neoclouds and miners share: orders of new chips, deliveries, debt service, default."""

@@ -123,6 +123,16 @@ def pay_debts(w, clock):
 
 
 @rule
+def what_took(op, usd):
+    """Return the event that took a good part of ``usd`` from an operator: a margin call's cash, or a customer's rent; -1 none."""
+    if op.drained > _DRAINED * usd:
+        return op.drain_event
+    if op.lost > _DRAINED * usd:
+        return op.lost_event
+    return -1
+
+
+@rule
 def watch_coverage(w, clock):
     """Let an operator fail whose income has stayed below its debt service and whose cash and coins run out, unless lenders wait."""
     terms = w.terms[0]
@@ -132,12 +142,12 @@ def watch_coverage(w, clock):
         thin = op.thin_months >= terms.credit_dscr_months and op.debt > 1.0
         if thin and op.cash + op.btc * clock.btc < terms.credit_dscr_cash * op.due:
             op.failing = 1 + Cause.DSCR
-            op.failing_event = op.drain_event if op.drained > _DRAINED * op.due else -1
+            op.failing_event = what_took(op, op.due)
 
 
 @rule
 def test_terms(w, clock):
-    """Test the DSCR covenant of term loans after their holiday: in breach the lender sweeps the borrower's spare cash."""
+    """Test term loans after their holiday: coverage, and contract revenue received over that signed; in breach cash is swept."""
     terms = w.terms[0]
     for k in range(clock.used_loans):
         loan = w.loans[k]
@@ -145,7 +155,8 @@ def test_terms(w, clock):
             continue
         if loan.status != LoanStatus.PERFORMING or clock.month < loan.opened + terms.credit_term_holiday:
             continue
-        if w.operators[loan.borrower].dscr < terms.credit_term_dscr:
+        op = w.operators[loan.borrower]
+        if op.dscr < terms.credit_term_dscr or op.realised < terms.credit_term_realised:
             loan.sweep = 1
             amend(w, clock, loan, EventKind.WAIVER, Cause.DSCR)
 
@@ -237,7 +248,7 @@ def work_out_arrears(w, clock):
         else:
             lender = w.lenders[op.refusing]
             cause = Cause.MATURITY if op.balloon > op.due else Cause.CASH_FLOW
-            op.failing_event = op.drain_event if op.drained > _DRAINED * op.arrears else -1
+            op.failing_event = what_took(op, op.arrears)
             if op.refused == Refusal.FAILED or (op.balloon > op.due and lender.status != LenderStatus.ACTIVE):
                 cause = Cause.LENDER_FAILURE
                 op.failing_event = lender.last_event

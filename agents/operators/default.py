@@ -6,7 +6,7 @@ from agents.rule import rule
 from agents.tables.events import Cause, EventKind, SaleReason, log_event
 from agents.tables.ledger import Flow
 from agents.tables.loans import LoanKind, LoanStatus, close_loan, close_out
-from agents.tables.lots import link_lot, unlink_lot
+from agents.tables.lots import link_lot, unlink_lot, void_contract
 from agents.tables.operators import OperatorStatus, occupy, sell_coins
 from agents.tables.orders import close_order
 
@@ -72,7 +72,7 @@ def seize_lot(w, clock, k, node, opened):
     """
     lot = w.lots[k]
     loan = w.loans[lot.loan]
-    lot.contracted = 0.0
+    void_contract(lot)
     lot.offered = lot.units
     lot.asked = clock.month
     lot.site = node - len(w.lenders) if w.terms[0].market_receivership > 0.0 else -1
@@ -104,7 +104,7 @@ def seize(w, clock, node, op):
         if lot.loan >= 0 and w.loans[lot.loan].kind == LoanKind.EQUIPMENT:
             seize_lot(w, clock, k, node, op.last_event)
         else:
-            lot.contracted = 0.0
+            void_contract(lot)
             lot.offered = lot.units
             lot.asked = clock.month
             lot.site = node - len(w.lenders) if stays else -1

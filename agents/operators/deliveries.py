@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
+from agents.customers.signing import choose_customer, count_signed
 from agents.lenders.offers import lends_on_contracts, set_covenant
 from agents.rule import rule
 from agents.tables.events import Cause, EventKind, log_event
 from agents.tables.ledger import Flow
 from agents.tables.lenders import LenderStatus
 from agents.tables.loans import LoanContract, LoanKind, open_loan
-from agents.tables.lots import open_lot
+from agents.tables.lots import open_lot, sign_lot
 from agents.tables.operators import OperatorStatus, occupy, sell_coins
 from agents.tables.orders import close_order
 
@@ -115,10 +116,12 @@ def deliver_order(order, w, clock):
         clock.month, order.cost, k,
     )  # fmt: skip
     if lot_id >= 0 and op.contract_share > 0.0:
-        lot = w.lots[lot_id]
-        lot.contracted = op.contract_share
-        lot.contract_price = clock.rent * w.terms[0].rental_contract_discount
-        lot.contract_end = clock.month + w.terms[0].rental_contract_term
+        customer = choose_customer(op, w.terms[0])
+        sign_lot(
+            w.lots[lot_id], customer, op.contract_share, clock.rent * w.terms[0].rental_contract_discount,
+            clock.month + w.terms[0].rental_contract_term,
+        )  # fmt: skip
+        count_signed(op, customer, units * chip.performance * op.contract_share)
 
 
 @rule

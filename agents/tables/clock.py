@@ -69,6 +69,15 @@ CLOCK = Table(
         i("tape", "row", "rows of the tape used"),
         i("listed", "round", "1 + the round for which lenders' claims were listed last (month*1000+round), 0 never"),
         i("last_failure", "event", "last failure of a lender this month, -1 none", -1),
+        i("customers_failed", "customers", "customers that failed this month"),
+        f(
+            "contract_lost",
+            "USD",
+            "contract revenue a month that customers took this month as they failed or renegotiated",
+        ),
+        f("contract_ended", "USD", "contract revenue a month that was not renewed at the end of its term this month"),
+        f("vendor_rent", "USD/perf-h", "spot rent at which the vendor's backstop was signed, 0 not yet"),
+        f("backstop_called", "USD", "paid by the vendor's backstop since the start"),
     ),
 )
 

@@ -29,6 +29,8 @@ class EventKind(IntEnum):
     EXTENSION = 13
     SWAP = 14
     SURRENDER = 15
+    CUSTOMER_FAILED = 16
+    CONTRACT_ENDED = 17
 
 
 class Cause(IntEnum):
@@ -46,6 +48,8 @@ class Cause(IntEnum):
     ILLIQUIDITY = 9
     FIRE_SALE = 10
     IMPOSED = 11
+    CUSTOMER_FAILURE = 12
+    EXPIRY = 13
 
 
 class SaleReason(IntEnum):

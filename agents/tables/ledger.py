@@ -83,6 +83,7 @@ ITEMS = (
     Item("market_to_lender", "treasuries", "lenders", "inverse-demand venue: the market pays lenders"),
     Item("market_to_operator", "treasuries", "operators", "inverse-demand venue: the market pays operators"),
     Item("market_to_buyer", "treasuries", "buyers", "inverse-demand venue: the market pays buyers"),
+    Item("vendor_backstop", "vendors", "operators", "idle hours that the vendor's backstop pays for"),
 )  # fmt: skip
 
 
@@ -150,3 +151,4 @@ class Flow(IntEnum):
     MARKET_TO_LENDER = 48
     MARKET_TO_OPERATOR = 49
     MARKET_TO_BUYER = 50
+    VENDOR_BACKSTOP = 51

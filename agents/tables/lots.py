@@ -21,6 +21,14 @@ LOT = Table(
         f("contracted", "share", "share of the lot under take-or-pay contract"),
         f("contract_price", "USD/perf-h", "contract rent of one performance unit an hour"),
         i("contract_end", "month", "month in which the contract ends"),
+        i("customer", "customer", "customer behind the contract, -1 none", -1),
+        f(
+            "signed",
+            "share",
+            "share under contract as signed: it stands to the end of its term though the customer be gone",
+        ),
+        f("signed_price", "USD/perf-h", "contract rent as signed, before renegotiation"),
+        i("signed_end", "month", "month in which what was signed ends"),
         f("offered", "GPU", "units for sale now"),
         f("reserve", "USD/GPU", "least price accepted"),
         code("reason", "why it is for sale", SaleReason),
@@ -51,15 +59,60 @@ def open_lot(lots, first_lot, clock, owner, chip, units, vintage, online, cost, 
     lot.online = online
     lot.loan = loan
     lot.cost = cost
-    lot.contracted = 0.0
-    lot.contract_price = 0.0
-    lot.contract_end = -1
+    sign_lot(lot, -1, 0.0, 0.0, -1)
     lot.seized = -1
     lot.site = -1
     lot.cause = -1
     withdraw_offer(lot)
     link_lot(lots, first_lot, k, owner)
     return k
+
+
+@rule
+def sign_lot(lot, customer, share, price, end):
+    """Let a share of the lot to a customer (-1: nobody known) at ``price`` (USD/perf-h) until the month ``end``."""
+    let_lot(lot, customer, share, price, end)
+    lot.signed = share
+    lot.signed_price = price
+    lot.signed_end = end
+
+
+@rule
+def let_lot(lot, customer, share, price, end):
+    """The same in the place of a contract whose customer is gone: what was signed with that one still counts."""
+    lot.customer = customer
+    lot.contracted = share
+    lot.contract_price = price
+    lot.contract_end = end
+
+
+@rule
+def leave_lot(lot):
+    """End the contract of a lot whose customer is gone: what was signed stands to the end of its term."""
+    lot.contracted = 0.0
+    lot.customer = -1
+
+
+@rule
+def void_contract(lot):
+    """End the contract of a lot for good: its term is over, or its owner has lost the lot."""
+    leave_lot(lot)
+    lot.signed = 0.0
+
+
+@rule
+def shorten_contract(lot, part):
+    """Keep ``part`` (a share) of the contract of a lot of which the owner sells the rest."""
+    lot.contracted *= part
+    lot.signed *= part
+    if lot.contracted <= 0.0:
+        lot.customer = -1
+
+
+@rule
+def is_free(lot):
+    """Return whether nobody has a claim on a lot: no loan, no contract alive or broken, no offer."""
+    return lot.loan < 0 and lot.contracted == 0.0 and lot.signed == 0.0 and lot.offered == 0.0
 
 
 @rule
@@ -115,7 +168,7 @@ def receive_units(lots, first_lot, clock, owner, chip, units, vintage, online, c
     k = first_lot[owner]
     while k >= 0:
         lot = lots[k]
-        if lot.chip == chip and lot.loan < 0 and lot.online == online and lot.offered == 0.0 and lot.contracted == 0.0:
+        if lot.chip == chip and lot.online == online and is_free(lot):
             total = lot.units + units
             lot.vintage = (lot.vintage * lot.units + vintage * units) / total
             lot.cost = (lot.cost * lot.units + cost * units) / total

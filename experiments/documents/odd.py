@@ -16,6 +16,7 @@ from agents.schema import Column, Table
 from agents.tables.buyers import BUYER, BUYER_KINDS
 from agents.tables.chips import CHIP
 from agents.tables.clock import CLOCK
+from agents.tables.customers import CUSTOMER, CUSTOMER_KINDS
 from agents.tables.events import EVENT, TRADE
 from agents.tables.ledger import ITEMS, SECTORS
 from agents.tables.lenders import LENDER, LENDER_KINDS
@@ -37,7 +38,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "odd.md"
 
 
 #: What the run carries from month to month, and what it only writes.
-STATE = (CHIP, LENDER, OPERATOR, BUYER, LOAN, LOT, ORDER, LINE, CLOCK, PATH)
+STATE = (CHIP, LENDER, OPERATOR, BUYER, CUSTOMER, LOAN, LOT, ORDER, LINE, CLOCK, PATH)
 
 
 RECORDS = (EVENT, TRADE, PANEL, CHIP_PANEL, KIND_PANEL, TAPE)
@@ -50,7 +51,7 @@ INSIDE = SECTORS[:3]
 _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.S)
 
 
-_KINDS = {"lenders": LENDER_KINDS, "buyers": BUYER_KINDS}
+_KINDS = {"lenders": LENDER_KINDS, "buyers": BUYER_KINDS, "customers": CUSTOMER_KINDS}
 
 
 def markdown(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
@@ -76,7 +77,7 @@ def _meaning(column: Column) -> str:
 def parameters() -> str:
     """Return every parameter with default, unit, meaning and source, one Markdown table a section.
 
-    The traits of the kinds of lenders and of buyers stand in one row each (``lenders.KIND.capital``), with as many
+    The traits of the kinds of lenders, buyers and customers stand in one row each (``lenders.KIND.capital``), with as many
     defaults as they have different ones, in the order of the kinds.
     """
     merged: dict[str, tuple[list[str], Any]] = {}

@@ -192,6 +192,8 @@ class Graph:
         two parties of an event (a call, a seizure, a withdrawn line).
         """
         rows = world.events[events[0] : events[1]]
+        # Customers have no place in the picture.
+        drawn = len(self.place)
         # Falls and seizures first, then the largest calls: a picture of everything shows nothing.
         rows = rows[np.lexsort((-rows.usd, rows.kind))]
         cause = np.where(rows.parent >= 0, world.events.node[rows.parent], -1)
@@ -201,7 +203,7 @@ class Graph:
         found: dict[tuple[int, int, int], None] = {}
         for a, b in pairs:
             for i, j in zip(a.tolist(), b.tolist(), strict=True):
-                if i >= 0 and j >= 0 and self.place[i] != self.place[j]:
+                if 0 <= i < drawn and 0 <= j < drawn and self.place[i] != self.place[j]:
                     found[int(self.place[i]), int(self.place[j]), 0] = None
         for i, j in zip(sold.seller.tolist(), sold.buyer.tolist(), strict=True):
             if i >= 0 and j >= 0:

@@ -12,7 +12,7 @@ from simulation.world.panel import CHIP_PANEL, KIND_PANEL, PANEL
 from simulation.world.world import World, clear_rows
 
 #: Written in place every step; copied whole.
-_STATE = ("clock", "lenders", "operators", "buyers", "chips", "lines", "book", "first_lot", "value", "bid")
+_STATE = ("clock", "lenders", "operators", "buyers", "customers", "chips", "lines", "book", "first_lot", "value", "bid")
 
 
 #: Rows are opened and closed; copied as far as they were ever used.

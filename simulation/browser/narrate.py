@@ -13,7 +13,7 @@ from simulation.markets.tape import TapeRow
 from simulation.month import CASCADE, CREDIT, FUND, OPEN, RECORD, RENT, SERVICE, VALUE
 from simulation.record.summary import reference_row
 from simulation.words import count, listed, many, share, signed, usd
-from simulation.world.world import World
+from simulation.world.world import World, node_name
 
 Names = dict[int, str]
 
@@ -61,6 +61,8 @@ def narrate(world: World, first_event: int, first_trade: int, chips: list[str], 
     told = Teller(world, chips, names)
     if len(events):
         told.shocks(events[events.kind == _KIND["shock"]])
+        told.customers(events[events.kind == _KIND["customer_failed"]])
+        told.contracts(events[events.kind == _KIND["contract_ended"]])
         told.runs(events[events.kind == _KIND["run"]])
         told.failures(events[events.kind == _KIND["lender_failure"]])
         told.defaults(events[events.kind == _KIND["default"]])
@@ -91,7 +93,7 @@ class Teller:
         self.entries.append(Entry(month, turn, text, level, tuple(int(n) for n in nodes)))
 
     def _name(self, node: int) -> str:
-        return self.names.get(int(node), "the market")
+        return node_name(self.world, int(node), self.names)
 
     def _does(self, node: int, deed: str) -> str:
         """Return "Lender 2 calls margin", "Outside investors call margin"."""
@@ -109,6 +111,38 @@ class Teller:
                 "shock",
                 row=e,
             )
+
+    def customers(self, rows: Rows) -> None:
+        """One sentence a customer that had contracts (the three with the largest), one on the others."""
+        rows = rows[np.argsort(-rows.usd, kind="stable")]
+        told = rows[:3][rows.usd[:3] >= 1.0]
+        for e in told:
+            self.say(
+                f"{self._name(e.node)} fails: its contracts, worth {usd(e.usd)} a month on {many(e.units, 'GPU')}, end.",
+                "failure",
+                row=e,
+            )
+        rest = rows[len(told) :]
+        if len(rest):
+            worth = (
+                f", contracts worth {usd(rest.usd.sum())} a month" if rest.usd.sum() >= 1.0 else " without contracts"
+            )
+            self.say(
+                f"{many(len(rest), 'customer')} {'fails' if len(rest) == 1 else 'fail'}{worth}.", "info", row=rest[0]
+            )
+
+    def contracts(self, rows: Rows) -> None:
+        """One sentence on what operators lose to customers that failed, one on contracts that ran out."""
+        failed = rows.cause == _CAUSE["customer_failure"]
+        kinds = ((rows[failed], "with customers that failed", "call"), (rows[~failed], "that have run out", "info"))
+        for part, why, level in kinds:
+            if len(part) == 0:
+                continue
+            nodes = list(dict.fromkeys(part.node[np.argsort(-part.usd, kind="stable")].tolist()))
+            rest = [f"{len(nodes) - 3} more"] if len(nodes) > 3 else []
+            who = listed([*map(self._name, nodes[:3]), *rest])
+            text = f"{usd(part.usd.sum())} a month of contracts {why} is not let again: {who}."
+            self.say(text, level, *nodes, row=part[0])
 
     def failures(self, rows: Rows) -> None:
         for e in rows:

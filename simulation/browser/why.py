@@ -6,7 +6,7 @@ from agents.tables.events import CAUSES, EVENT_KINDS
 from agents.tables.loans import LoanKind, LoanStatus
 from simulation.browser.portrait import HEALTHY, Names, live_loans, node_state
 from simulation.words import calendar, count, ratio, share, signed, usd
-from simulation.world.world import World
+from simulation.world.world import World, node_name
 
 _LONGEST = 12
 
@@ -20,6 +20,8 @@ _TEXT = {
     "order_cancelled": "{node} could not pay for GPUs it had ordered ({usd})",
     "coin_call": "{other} called more coins from {node} for a loan of {usd}",
     "cured": "{node} met its margin call",
+    "customer_failed": "{node} failed: contracts worth {usd} a month ended",
+    "contract_ended": "contracts of {node} worth {usd} a month ended and were not let again",
     "shock": "a block of GPUs worth {usd} came to market from outside",
 }
 
@@ -69,7 +71,7 @@ def why(world: World, node: int, chips: list[str], names: Names, start: str) -> 
 def _sentence(world: World, row: int, chips: list[str], names: Names, start: str) -> str:
     e = world.events[row]
     kind, cause = EVENT_KINDS[e.kind], CAUSES[e.cause]
-    who, other = names.get(int(e.node), "the market"), names.get(int(e.other), "the market")
+    who, other = node_name(world, int(e.node), names), node_name(world, int(e.other), names)
     if kind == "default":
         text = f"{who} defaulted on {usd(e.usd)}: {_DEFAULT.get(cause, cause.replace('_', ' '))}"
     elif kind == "lender_failure":

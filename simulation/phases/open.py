@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 from agents.rule import rule
-from agents.tables.lots import close_lot
+from agents.tables.lots import close_lot, is_free
 from agents.tables.operators import OperatorStatus
 
 #: Most that a high hashprice speeds up the network: rigs take time to build.
 _FASTEST = 1.5
-#: What is remembered of cash that margin calls took, a month later: only texts and causes read it.
+#: What is remembered of cash that margin calls and of revenue that customers took, a month later: only texts and causes
+#: read it.
 _FADES = 0.5
 
 
@@ -31,6 +32,9 @@ def start_month(w, clock):
     clock.equity_raised = 0.0
     clock.debt_defaulted = 0.0
     clock.last_failure = -1
+    clock.customers_failed = 0
+    clock.contract_lost = 0.0
+    clock.contract_ended = 0.0
     clock.last_shock = -1
     clock.shock_usd = 0.0
     for chip in w.chips:
@@ -84,6 +88,7 @@ def open_books(w, clock):
     for op in w.operators:
         clock.open_cash_operators += op.cash
         op.drained *= _FADES
+        op.lost *= _FADES
         op.arrears_turns = 0
         if op.status != OperatorStatus.DEFAULTED:
             clock.debt_open += op.debt
@@ -100,7 +105,7 @@ def pool_lots(lots, first_lot, clock, node, n_chips, slot):
         after = lot.following
         if lot.units <= 0.0:
             close_lot(lots, first_lot, clock, k)
-        elif lot.loan < 0 and lot.online <= clock.month and lot.contracted == 0.0 and lot.offered == 0.0:
+        elif lot.online <= clock.month and is_free(lot):
             keep = slot[lot.chip]
             if keep < 0:
                 slot[lot.chip] = k

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agents.rule import rule
+from agents.tables.ledger import Flow
 from simulation.record.books import record_kinds, record_lenders, record_loans, record_lots, record_operators
 from simulation.record.depth import _BOOK, _MONEY, read_money, record_depth, record_illusion, write_bids
 
@@ -35,6 +36,10 @@ def record_month(w, clock):
     row.debt_performing = clock.debt_open
     row.cancelled = clock.cancelled
     row.equity_raised = clock.equity_raised
+    row.customers_failed = clock.customers_failed
+    row.contract_lost = clock.contract_lost
+    row.contract_ended = clock.contract_ended
+    row.vendor_paid = w.book[Flow.VENDOR_BACKSTOP]
     write_bids(w, clock, w.scratch[_BOOK])
     read_money(w, money)
     record_depth(w, clock, row, money)

@@ -1,4 +1,4 @@
-"""Parameters of agents: lenders, neoclouds, miners, buyers, and who knows whom."""
+"""Parameters of agents: lenders, neoclouds, miners, buyers, customers, and who knows whom."""
 
 from __future__ import annotations
 
@@ -219,6 +219,45 @@ class Buyers(Section):
     dealer_markup: float = par(0.06, "ratio", "dealers: offer over the appraisal", ge=0)
     scrap_bid: float = par(1.1, "ratio", "scrap merchants: bid over scrap value", gt=0)
     file: str | None = par(None, "path", "CSV of buyers (columns as in the table of buyers)")
+
+
+class CustomerKind(Section):
+    """Traits of one kind of customer."""
+
+    count: int = par(0, "agents", "number of customers of this kind", ge=0)
+    weight: float = par(
+        0.1, "ratio", "weight of the kind in contracted capacity, shared by its customers", "coreweave_ig_backlog_share",
+        ge=0,
+    )  # fmt: skip
+    renewal: Share = par(0.5, "share", "part of a contract that is let on contract again when it ends", "assumption")
+    hazard_calm: float = par(
+        0.0046, "1/month", "probability of failing in a calm month", "private_credit_default_rate", ge=0, lt=1
+    )
+    hazard_stress: float = par(0.012, "1/month", "the same in a month of AI-demand stress", "assumption", ge=0, lt=1)
+    renegotiation: float = par(
+        1.0, "ratio", "speed at which the kind renegotiates over rental.renegotiation: nothing recorded tells the kinds apart",
+        ge=0,
+    )  # fmt: skip
+
+
+class Customers(Section):
+    """Customers behind take-or-pay contracts. With no customers at all contracts end at the end of their term."""
+
+    hyperscaler: CustomerKind = CustomerKind(count=5, weight=0.6, renewal=0.7, hazard_calm=0.0001, hazard_stress=0.0005)
+    ai_lab: CustomerKind = CustomerKind(count=6, weight=0.3, renewal=0.7, hazard_calm=0.0046, hazard_stress=0.02)
+    enterprise: CustomerKind = CustomerKind(count=30, weight=0.1)
+    concentration: Share = par(
+        0.62, "share", "part of the capacity that an operator lets which its main customer takes", "coreweave_microsoft_share_2024"
+    )  # fmt: skip
+    alternatives: float = par(
+        1.0, "ratio", "cut of renewals for each unit by which spot is below the contract, over the contract price", ge=0
+    )
+    credit_feedback: float = par(
+        0.0,
+        "ratio",
+        "cut of AI labs' renewals for each unit by which new GPU-backed credit of a quarter is below that of a year (0: off)",
+        ge=0,
+    )
 
 
 class Networks(Section):

@@ -86,6 +86,9 @@ class Credit(Section):
     )
     term_months: float = par(60.0, "month", "months over which a term loan is repaid, to nothing", "ddtl2_tenor_from_draw", ge=6)
     term_dscr: float = par(1.15, "ratio", "DSCR covenant of term loans", "ddtl4_dscr_covenant", ge=0)
+    term_realised: float = par(
+        0.85, "ratio", "covenant of term loans: contract revenue received over that signed", "ddtl3_contract_realisation_min", ge=0
+    )
     term_holiday: int = par(21, "month", "months from the draw to the first DSCR test", "ddtl3_dscr_min", ge=0)
     non_recourse: float = par(
         0.105, "share", "part of term loans for which only the vehicle stands", "coreweave_nonrecourse_share", ge=0, le=1

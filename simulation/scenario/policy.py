@@ -23,6 +23,26 @@ class Insurance(Section):
     capacity: float = par(1.0e10, "USD", "most that the insurers pay out over a run", ge=0)
 
 
+class Vendor(Section):
+    """A vendor's backstop: it pays for idle hours of the GPUs that it sold (capacity bought back, not hardware)."""
+
+    capacity: float = par(
+        0.0, "USD", "most that the vendor pays in all (0 = no backstop)", "nvidia_ai_cloud_agreements", ge=0
+    )
+    price: float = par(
+        0.79,
+        "ratio",
+        "what it pays for an hour over the spot rent of its first month",
+        "nvidia_lambda_implied_rent",
+        ge=0,
+    )
+    share: float = par(
+        0.25, "share", "part of operators' capacity outside contracts that it covers", "nvidia_residual_support_max", ge=0, le=1
+    )  # fmt: skip
+    first: int = par(20, "month", "first month of the backstop", "nvidia_coreweave_backstop", ge=0)
+    last: int = par(99, "month", "last month of the backstop", "nvidia_coreweave_backstop", ge=0)
+
+
 class Policy(Section):
     """Policies, all off by default. Two more are parameters of their own: market.venue, lenders.mark_to_market."""
 

@@ -13,13 +13,13 @@ import numpy as np
 from pydantic import AfterValidator, model_validator
 
 from agents.schema import Rows, copied
-from simulation.scenario.agents import Buyers, Lenders, Miners, Neoclouds, Networks, Notes
+from simulation.scenario.agents import Buyers, Customers, Lenders, Miners, Neoclouds, Networks, Notes
 from simulation.scenario.declare import Section, par
 from simulation.scenario.drivers import Chip, Drivers
 from simulation.scenario.kept import kept
 from simulation.scenario.lesson import Lesson
 from simulation.scenario.markets import Credit, Funding, Market, Marks, Rental, Sites
-from simulation.scenario.policy import Policy
+from simulation.scenario.policy import Policy, Vendor
 
 
 class Run(Section):
@@ -50,12 +50,14 @@ class Scenario(Section):
     miners: Miners = Miners()
     notes: Notes = Notes()
     buyers: Buyers = Buyers()
+    customers: Customers = Customers()
     networks: Networks = Networks()
     credit: Credit = Credit()
     market: Market = Market()
     marks: Marks = Marks()
     funding: Funding = Funding()
     policy: Policy = Policy()
+    vendor: Vendor = Vendor()
     lesson: Lesson = Lesson()
 
     @model_validator(mode="after")
@@ -80,6 +82,8 @@ class Scenario(Section):
             faults.append(
                 f"lesson.answer.chip: no generation is called {self.lesson.answer.chip!r}: {', '.join(names)}"
             )
+        if self.vendor.first > self.vendor.last:
+            faults.append("vendor: needs first <= last")
         if len(set(names)) < len(names):
             faults.append("chips: two generations have the same name")
         if self.notes.margin_ltv >= self.notes.margin_call or self.notes.margin_call > self.notes.margin_closeout:
@@ -90,7 +94,11 @@ class Scenario(Section):
 
 
 #: Sections whose scalars rules read as ``terms.<section>_<name>``.
-TERM_SECTIONS = ("run", "rental", "sites", "miners", "notes", "buyers", "credit", "market", "marks", "funding", "policy")
+TERM_SECTIONS = (
+    "run", "rental", "sites", "miners", "notes", "buyers", "customers", "credit", "market", "marks", "funding", "policy", "vendor",
+)  # fmt: skip
+#: Of them, those whose subsections are kinds of agents: their traits stand in the rows, not in ``terms``.
+_OF_KINDS = ("buyers", "customers")
 
 
 def leaves(section: Section, prefix: str = "") -> list[tuple[str, Any, Any]]:
@@ -125,7 +133,7 @@ def _terms(scenario: Scenario) -> np.ndarray:
     for section in TERM_SECTIONS:
         for path, value, info in leaves(getattr(scenario, section), section + "."):
             term = _term(value, info)
-            if term is None or path.startswith("buyers.") and path.count(".") > 1:
+            if term is None or section in _OF_KINDS and path.count(".") > 1:
                 continue
             # The dtype must not depend on the values: a choice, flag or count is an integer, all else is real.
             whole = (

@@ -8,7 +8,14 @@ from simulation.scenario.scenario import Scenario, build_terms
 from simulation.world.drivers import draw_paths
 from simulation.world.fleet import lay_out_fleet
 from simulation.world.networks import build_networks, line_table
-from simulation.world.population import buyer_table, chip_table, lender_table, operator_table
+from simulation.world.population import (
+    buyer_table,
+    chip_table,
+    customer_table,
+    lender_table,
+    meet_customers,
+    operator_table,
+)
 from simulation.world.streams import stream
 from simulation.world.strips import strip_grid
 from simulation.world.world import World, allocate
@@ -25,11 +32,13 @@ def build_world(
     lenders = lender_table(scenario, seed, replication)
     operators = operator_table(scenario, seed, replication)
     buyers = buyer_table(scenario, seed, replication)
+    customers = customer_table(scenario, seed, replication)
+    meet_customers(scenario, operators, customers, seed, replication)
     chips = chip_table(scenario)
     nets = build_networks(scenario, lenders, len(operators), len(buyers), seed, replication)
     taste = scenario.credit.taste * stream(seed, replication, "taste").standard_normal((len(operators), len(chips)))
     world = allocate(
-        build_terms(scenario), chips, lenders, operators, buyers, line_table(scenario, lenders, nets.lines),
+        build_terms(scenario), chips, lenders, operators, buyers, customers, line_table(scenario, lenders, nets.lines),
         draw_paths(scenario, seed, replication), nets[:2], nets[3:], taste,
         strip_grid(scenario, np.append(operators["hurdle"], buyers["hurdle"])), initial_lots=len(operators) * len(chips),
         tape=tape, reuse=reuse,

@@ -6,9 +6,11 @@ import math
 
 import numpy as np
 
+from agents.customers.signing import choose_customer, count_signed
 from agents.lenders.offers import covenant_of, lends_on_contracts
 from agents.rule import borrow, entry, rule
 from agents.tables.loans import LoanContract, LoanKind, LoanStatus
+from agents.tables.lots import sign_lot
 from simulation.scenario.kept import kept
 from simulation.scenario.scenario import Scenario
 from simulation.world.world import World
@@ -87,9 +89,12 @@ def open_fleet_lot(terms, chip, op, lot, units, age, end):
     lot.units = units
     lot.vintage = -float(math.floor(age * min(_OLDEST, -chip.release)))
     lot.cost = chip.list_price * (1.0 + terms.credit_soft_cost)
-    lot.contracted = op.contract_share
-    lot.contract_price = terms.rental_rent * terms.rental_contract_discount
-    lot.contract_end = 1 + math.floor(end * terms.rental_contract_term)
+    customer = choose_customer(op, terms) if op.contract_share > 0.0 else -1
+    sign_lot(
+        lot, customer, op.contract_share, terms.rental_rent * terms.rental_contract_discount,
+        1 + math.floor(end * terms.rental_contract_term),
+    )  # fmt: skip
+    count_signed(op, customer, units * chip.performance * op.contract_share)
     lot.loan = -1
     power = units * chip.power
     op.used_power += power

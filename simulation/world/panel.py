@@ -95,6 +95,14 @@ PANEL = Table(
         f("withdrawn", "USD", "deposits that left lenders this month"),
         f("cancelled", "USD", "purchase commitments cancelled this month"),
         f("equity_raised", "USD", "equity raised by operators this month"),
+        i("customers_failed", "customers", "customers that failed this month"),
+        f(
+            "contract_lost",
+            "USD",
+            "contract revenue a month that customers took this month as they failed or renegotiated",
+        ),
+        f("contract_ended", "USD", "contract revenue a month that was not renewed at the end of its term this month"),
+        f("vendor_paid", "USD", "paid by the vendor's backstop for idle hours this month"),
         f("residual", "USD", "flow-of-funds residual (rounding)"),
         f(
             "bust_share",

@@ -10,6 +10,7 @@ import numpy as np
 from agents.schema import Rows, Table, copied, words
 from agents.tables.buyers import BUYER, BUYER_KINDS, BuyerKind
 from agents.tables.chips import CHIP
+from agents.tables.customers import CUSTOMER, CUSTOMER_KINDS
 from agents.tables.lenders import LENDER, LENDER_KINDS, LenderKind
 from agents.tables.operators import OPERATOR, OperatorKind
 from simulation.scenario.agents import Miners, Neoclouds
@@ -253,6 +254,58 @@ def buyer_table(scenario: Scenario, seed: int, replication: int) -> Rows:
     own["utilisation"][(own["kind"] == BuyerKind.DEALER) | (own["kind"] == BuyerKind.SCRAP)] = 0.0
     own["budget"], own["power"], own["liquid"] = own["budget_cap"], own["power_cap"], own["liquid_cap"]
     return buyers.view(Rows)
+
+
+@kept
+def _customers(scenario: Scenario) -> np.ndarray:
+    rows = [(kind, getattr(scenario.customers, kind)) for kind in CUSTOMER_KINDS]
+    rows = [(kind, traits) for kind, traits in rows for _ in range(traits.count)]
+    table = CUSTOMER.plain(len(rows))
+    table["kind"] = [CUSTOMER_KINDS.index(kind) for kind, _ in rows]
+    for name in ("renewal", "renegotiation", "hazard_calm", "hazard_stress"):
+        table[name] = [getattr(traits, name) for _, traits in rows]
+    weight = np.array([traits.weight / traits.count for _, traits in rows])
+    table["share"] = weight / weight.sum() if weight.any() else 0.0
+    return table
+
+
+def customer_table(scenario: Scenario, seed: int, replication: int) -> Rows:
+    """Return the customers, with the draw at which each fails."""
+    customers = copied(_customers(scenario))
+    customers["threshold"] = stream(seed, replication, "customers").random(len(customers))
+    return customers.view(Rows)
+
+
+def meet_customers(scenario: Scenario, operators: Rows, customers: Rows, seed: int, replication: int) -> None:
+    """Draw each operator's main and second customer by the customers' weights, unless a file gave them.
+
+    Raises ConfigError when a file names a customer that does not exist.
+    """
+    rows, share = operators.view(np.ndarray), customers.view(np.ndarray)["share"]
+    draws = stream(seed, replication, "offtake").random((len(rows), 2))
+    for k, (name, other) in enumerate((("customer", "second"), ("second", "customer"))):
+        _check_named(scenario, name, rows[name], len(share))
+        rows[name] = np.where(rows[name] < 0, _by_weight(share, rows[other], draws[:, k]), rows[name])
+
+
+def _check_named(scenario: Scenario, column: str, named: np.ndarray, count: int) -> None:
+    from simulation.scenario.faults import ConfigError, Fault
+
+    wrong = named[(named < -1) | (named >= count)]
+    if len(wrong):
+        files = ", ".join(filter(None, (scenario.neoclouds.file, scenario.miners.file)))
+        known = f"the customers are 0 to {count - 1}" if count else "there are no customers"
+        raise ConfigError([Fault(files, f"operators: {column}", f"no customer {wrong[0]}: {known}")])
+
+
+def _by_weight(share: np.ndarray, taken: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """Return a customer for each draw in [0, 1), by weight and never the one taken (-1: none is); -1 if there is none."""
+    weight = np.tile(share, (len(u), 1))
+    weight[taken >= 0, taken[taken >= 0]] = 0.0
+    upto = weight.cumsum(axis=1)
+    total = weight.sum(axis=1)
+    found = (upto <= (u * total)[:, None]).sum(axis=1)
+    return np.where(total > 0.0, np.minimum(found, len(share) - 1), -1)
 
 
 def read_header(path: str) -> set[str]:

@@ -10,6 +10,7 @@ from agents.schema import Rows, Table, words
 from agents.tables.buyers import BUYER, BUYER_KINDS
 from agents.tables.chips import CHIP
 from agents.tables.clock import CLOCK
+from agents.tables.customers import CUSTOMER, CUSTOMER_KINDS
 from agents.tables.events import EVENT, TRADE
 from agents.tables.ledger import N_ITEMS
 from agents.tables.lenders import LENDER, LENDER_KINDS
@@ -24,7 +25,7 @@ from simulation.world.panel import CHIP_PANEL, KIND_PANEL, PANEL
 
 
 class World(NamedTuple):
-    """State of a run. Nodes are numbered lenders first, then operators, then buyers.
+    """State of a run. Nodes are numbered lenders first, then operators, then buyers; in events, customers after them.
 
     Bidders are operators and buyers: bidder ``b`` is node ``len(lenders) + b``.
     """
@@ -34,6 +35,7 @@ class World(NamedTuple):
     lenders: Rows  # L; the last row is the outside investors
     operators: Rows  # O
     buyers: Rows  # B; the last row is the backstop
+    customers: Rows  # C
     chips: Rows  # G
     loans: Rows
     lots: Rows
@@ -88,6 +90,7 @@ def allocate(
     lender_table: Rows,
     operator_table: Rows,
     buyer_table: Rows,
+    customer_table: Rows,
     line_table: Rows,
     paths: Rows,
     credit_links: tuple[np.ndarray, np.ndarray],
@@ -144,6 +147,7 @@ def allocate(
         lenders=lender_table,
         operators=operator_table,
         buyers=buyer_table,
+        customers=customer_table,
         chips=chip_table,
         lines=line_table,
         paths=paths,
@@ -213,7 +217,7 @@ def copy_world(world: World) -> World:
 
 
 def node_name(world: World, node: int, names: dict[int, str] | None = None) -> str:
-    """Return a readable name of a node: "Lender 3 (bank)", "Miner 7", "Neocloud 12", "Buyer 4 (dealer)"."""
+    """Return a readable name of a node: "Lender 3 (bank)", "Miner 7", "Neocloud 12", "Buyer 4 (dealer)", "Customer 2 (AI lab)"."""
     if names and node in names:
         return names[node]
     n_l, n_o = len(world.lenders), len(world.operators)
@@ -231,6 +235,10 @@ def node_name(world: World, node: int, names: dict[int, str] | None = None) -> s
         kind = OPERATOR.columns[0].codes[world.operators.kind[o]].capitalize()
         return f"{kind} {o + 1}"
     b = node - n_l - n_o
+    if b >= len(world.buyers):
+        c = b - len(world.buyers)
+        kind = CUSTOMER_KINDS[world.customers.kind[c]]
+        return f"Customer {c + 1} ({kind.replace('_', ' ').replace('ai lab', 'AI lab')})"
     kind = BUYER_KINDS[world.buyers.kind[b]]
     return "Backstop" if kind == "backstop" else f"Buyer {b + 1} ({kind})"
 
@@ -245,6 +253,6 @@ def tables(world: World) -> dict[str, Rows]:
         "events": clock.events,
         "trades": clock.trades,
     }
-    names = [*(t.name for t in (CHIP, LENDER, OPERATOR, BUYER, LINE)), *used]
+    names = [*(t.name for t in (CHIP, LENDER, OPERATOR, BUYER, CUSTOMER, LINE)), *used]
     names += ["clock", "paths", "panel", "chip_panel", "kind_panel"]
     return {name: getattr(world, name)[: used.get(name, None)] for name in names}

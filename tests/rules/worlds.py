@@ -19,6 +19,7 @@ import numpy as np
 from agents.schema import Rows, column_names, copied
 from agents.tables.buyers import BUYER, BuyerKind
 from agents.tables.chips import CHIP
+from agents.tables.customers import CUSTOMER
 from agents.tables.ledger import Flow
 from agents.tables.lenders import LENDER, LenderKind
 from agents.tables.lines import LINE
@@ -54,6 +55,7 @@ def small_world(
     lenders: int = 1,
     operators: int = 1,
     buyers: int = 0,
+    customers: int = 0,
     chips: int = 1,
     months: int = 24,
     lines: tuple[tuple[int, int], ...] = (),
@@ -97,7 +99,7 @@ def small_world(
     own = some_terms(**dict(terms or {}))
     world = allocate(
         np.array([own], _terms().dtype).view(Rows),
-        chip_table, lender_table, operator_table, buyer_table, line_table, PATH.empty(months),
+        chip_table, lender_table, operator_table, buyer_table, CUSTOMER.empty(customers), line_table, PATH.empty(months),
         (_starts(known), np.array([j for row in known for j in row], np.int64)),
         (_starts(reach), np.array([p[0] for p in pairs], np.int64), np.array([p[1] for p in pairs], np.int64)),
         np.zeros((operators, chips)),
@@ -162,6 +164,11 @@ def operator_node(w: World, o: int = 0) -> int:
 def buyer_node(w: World, b: int = 0) -> int:
     """Return the node of a buyer."""
     return len(w.lenders) + len(w.operators) + b
+
+
+def customer_node(w: World, c: int = 0) -> int:
+    """Return the node by which events name a customer."""
+    return len(w.first_lot) + c
 
 
 def events(w: World) -> list[np.record]:

@@ -26,9 +26,13 @@ def test_the_phases_follow_one_another():
         ("open", ("start_month", "open_books")),
         ("open", ("open_books", "deliver_orders")),  # the month's opening cash is before its payments
         ("open", ("start_month", "replenish_buyers")),
+        ("open", ("start_month", "fail_customers", "renegotiate")),  # who fails renews nothing
+        ("open", ("move_drivers", "fail_customers")),  # in a stress of this month customers fail sooner
+        ("open", ("fail_customers", "deliver_orders")),  # new capacity is let to those that are left
         ("open", ("renegotiate", "pool_fleets")),  # lots whose contracts have ended can be pooled
         ("value", ("value_chips",)),
-        ("rent", ("clear_rental", "earn_rent", "scrap_idle")),
+        ("rent", ("clear_rental", "earn_rent", "pay_idle_hours", "scrap_idle")),  # what is not sold the vendor pays for
+        ("rent", ("earn_rent", "realise_contracts")),
         ("service", ("accrue", "pay_debts", "pay_shares", "close_paid", "watch_coverage")),
         ("cascade", ("carry_out_defaults", "trade_forced")),  # what is seized is sold in the same round
         ("cascade", ("impose_block", "trade_forced")),

@@ -253,7 +253,7 @@ def test_lots_are_offered_in_turn_until_the_gap_is_closed():
     w, k = breached(pledged=0.0)  # a gap of 20
     w.lenders[0].mark_to_market = 0.0  # another lender would mark at cost
     node = operator_node(w, 1)
-    old = {"reserve": 6.0, "contracted": 0.6, "reason": SaleReason.ARREARS}
+    old = {"reserve": 6.0, "contracted": 0.6, "signed": 0.9, "customer": 5, "reason": SaleReason.ARREARS}
     spared = add_lot(w, node=node, units=4.0, loan=k, **old)
     second = add_lot(w, node=node, units=5.0, loan=k, chip=1, **old)  # 18 - 10 a unit: one closes the rest
     others = [
@@ -266,6 +266,7 @@ def test_lots_are_offered_in_turn_until_the_gap_is_closed():
     for row, units, contracted in ((first, 3.0, 0.0), (second, 1.0, 0.8 * 0.6)):
         lot = w.lots[row]
         assert (lot.offered, lot.contracted) == (pytest.approx(units), pytest.approx(contracted))
+        assert (lot.signed, lot.customer) == (pytest.approx(1.5 * contracted), 5 if contracted > 0.0 else -1)
         assert (lot.reserve, lot.reason, lot.asked, lot.cause) == (0.0, SaleReason.MARGIN_CALL, 3, 2)
     for row in (spared, *others):
         lot = w.lots[row]

@@ -175,7 +175,7 @@ def test_pledged_lots_go_to_their_lenders_and_free_ones_are_sold_for_the_estate_
     node = operator_node(w, 1)
     mine = add_loan(w, lender=0, operator=1, usd=300.0, last_event=1)
     yours = add_loan(w, lender=1, operator=1, usd=200.0, last_event=1)
-    stale = {"contracted": 0.5, "reserve": 70.0, "offered": 1.0}
+    stale = {"contracted": 0.5, "signed": 0.6, "customer": 2, "reserve": 70.0, "offered": 1.0}
     a = add_lot(w, node=node, units=10.0, chip=0, loan=mine, **stale)
     b = add_lot(w, node=node, units=20.0, chip=2, loan=yours, **stale)
     c = add_lot(w, node=node, units=30.0, chip=1, **stale)
@@ -190,6 +190,8 @@ def test_pledged_lots_go_to_their_lenders_and_free_ones_are_sold_for_the_estate_
     assert [w.lots[k].asked for k in (a, b, c, other)] == [9, 9, 9, -1]
     assert [w.lots[k].seized for k in (a, b, c, other)] == [9, 9, -1, -1]
     assert [w.lots[k].contracted for k in (a, b, c, other)] == [0.0, 0.0, 0.0, 0.5]
+    assert [w.lots[k].signed for k in (a, b, c, other)] == [0.0, 0.0, 0.0, 0.6]
+    assert [w.lots[k].customer for k in (a, b, c, other)] == [-1, -1, -1, 2]
     assert [w.lots[k].reserve for k in (c, other)] == [0.0, 70.0]
     assert list(w.lenders.seized_units[:2]) == [15.0, 20.0]
     assert (op.used_power, op.used_liquid, op.selling) == (0.0, 0.0, 1)

@@ -37,6 +37,7 @@ def ordered(*, units: float = 10.0, cost: float = 100.0, advance: float = 60.0, 
             "policy_matched_amortisation": 0,
             "rental_contract_discount": 0.8,
             "rental_contract_term": 30,
+            "customers_concentration": 0.6,
             "credit_covenant_margin": 0.1,
             "credit_covenant_cap": 0.95,
             "credit_covenant_least": 0.02,
@@ -170,6 +171,18 @@ def test_the_share_of_new_capacity_that_is_let_under_contract_gets_the_discounte
     deliver(w, order)
     (lot,) = lots_of(w, operator_node(w, 1))
     assert (lot.contracted, lot.contract_price, lot.contract_end) == pytest.approx((0.4, 2.0 * 0.8, 5 + 30))
+    assert (lot.signed, lot.signed_price, lot.signed_end) == pytest.approx((0.4, 2.0 * 0.8, 5 + 30))
+    assert lot.customer == -1
+
+
+@pytest.mark.parametrize(("main", "customer", "then"), [(60.0, 8, 60.0 + 12.0), (61.0, 3, 61.0)])
+def test_new_capacity_is_let_to_the_main_customer_up_to_its_share_and_counts(main, customer, then):
+    # Ten units of performance 3, 40 % of them: 12 performance units.
+    w, order = ordered(contract_share=0.4, customer=8, second=3, signed=100.0, signed_main=main)
+    deliver(w, order)
+    (lot,) = lots_of(w, operator_node(w, 1))
+    op = w.operators[1]
+    assert (lot.customer, op.signed, op.signed_main) == (customer, pytest.approx(112.0), pytest.approx(then))
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,28 @@
-"""The verbs of a lot: open, link to its owner, offer, close, receive."""
+"""The verbs of a lot: open, let, link to its owner, offer, close, receive."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from agents.tables.clock import Fault
 from agents.tables.events import SaleReason
-from agents.tables.lots import LOT, close_lot, link_lot, open_lot, receive_units, unlink_lot, withdraw_offer
-from tests.rules.worlds import add_lot, operator_node, small_world
+from agents.tables.lots import (
+    LOT,
+    close_lot,
+    is_free,
+    leave_lot,
+    let_lot,
+    link_lot,
+    open_lot,
+    receive_units,
+    shorten_contract,
+    sign_lot,
+    unlink_lot,
+    void_contract,
+    withdraw_offer,
+)
+from tests.rules.worlds import add_lot, operator_node, put, small_world
 
 
 def columns(row):
@@ -42,7 +57,7 @@ def test_a_new_lot_keeps_nothing_of_what_its_row_held_before():
     assert open_lot(w.lots, w.first_lot, clock, node, 2, 40.0, 3.5, 6, 1500.0, 8) == 0
     expected = columns(LOT.empty(1)[0]) | {
         "owner": node, "chip": 2, "units": 40.0, "vintage": 3.5, "online": 6, "cost": 1500.0, "loan": 8,
-        "contract_end": -1, "reason": SaleReason.CHURN, "following": -1,
+        "contract_end": -1, "customer": -1, "signed_end": -1, "reason": SaleReason.CHURN, "following": -1,
     }  # fmt: skip
     assert columns(w.lots[0]) == expected
     assert w.first_lot[node] == 0
@@ -134,6 +149,54 @@ def test_the_end_of_a_list_is_no_row():
     assert w.lots[-1].preceding == 77
 
 
+# --- contracts -------------------------------------------------------------------------------------------------
+LET = {"customer": 3, "contracted": 0.4, "contract_price": 2.0, "contract_end": 30}
+SIGNED = {"signed": 0.6, "signed_price": 4.0, "signed_end": 20}
+
+
+def let() -> np.record:
+    return put(LOT.empty(1)[0], **LET, **SIGNED)
+
+
+def of(lot, names) -> dict:
+    return {name: lot[name] for name in names}
+
+
+def test_what_is_signed_is_what_is_let():
+    lot = let()
+    sign_lot(lot, 5, 0.7, 3.0, 44)
+    assert of(lot, LET) == {"customer": 5, "contracted": 0.7, "contract_price": 3.0, "contract_end": 44}
+    assert of(lot, SIGNED) == {"signed": 0.7, "signed_price": 3.0, "signed_end": 44}
+
+
+def test_a_contract_in_the_place_of_another_leaves_what_was_signed():
+    lot = let()
+    let_lot(lot, 5, 0.7, 3.0, 44)
+    assert of(lot, LET) == {"customer": 5, "contracted": 0.7, "contract_price": 3.0, "contract_end": 44}
+    assert of(lot, SIGNED) == SIGNED
+
+
+@pytest.mark.parametrize(("ended", "signed"), [(leave_lot, 0.6), (void_contract, 0.0)])
+def test_a_lot_without_its_customer_has_no_contract_and_what_was_signed_stands_unless_it_is_over(ended, signed):
+    lot = let()
+    ended(lot)
+    assert of(lot, LET) == LET | {"customer": -1, "contracted": 0.0}
+    assert of(lot, SIGNED) == SIGNED | {"signed": signed}
+
+
+@pytest.mark.parametrize(("part", "customer"), [(0.5, 3), (0.0, -1)])
+def test_a_contract_shrinks_with_the_lot(part, customer):
+    lot = let()
+    shorten_contract(lot, part)
+    assert of(lot, LET) == LET | {"customer": customer, "contracted": 0.4 * part}
+    assert of(lot, SIGNED) == SIGNED | {"signed": 0.6 * part}
+
+
+@pytest.mark.parametrize("columns", [{}, {"loan": 0}, {"contracted": 0.1}, {"signed": 0.1}, {"offered": 1.0}])
+def test_a_lot_is_free_without_loan_contract_and_offer(columns):
+    assert bool(is_free(put(LOT.empty(1)[0], **columns))) == (not columns)
+
+
 def bought(w, node, units=30.0, vintage=8.0, cost=500.0, chip=0, online=2):
     return receive_units(w.lots, w.first_lot, w.clock[0], node, chip, units, vintage, online, cost)
 
@@ -151,7 +214,8 @@ def test_units_of_one_month_are_merged_at_their_mean_age_and_cost():
 
 
 @pytest.mark.parametrize(
-    "other", [{"chip": 1}, {"loan": 0}, {"online": 1}, {"online": 3}, {"offered": 0.5}, {"contracted": 0.5}]
+    "other",
+    [{"chip": 1}, {"loan": 0}, {"online": 1}, {"online": 3}, {"offered": 0.5}, {"contracted": 0.5}, {"signed": 0.5}],
 )
 def test_units_do_not_join_a_lot_of_other_kind_month_or_duty(other):
     w = small_world(chips=2)

@@ -15,7 +15,7 @@ from tests.rules.worlds import add_loan, add_lot, buyer_node, operator_node, sma
 # --- counters ------------------------------------------------------------------------------------------------------
 SUMS = (
     "turn", "delivered", "losses", "recoveries", "new_credit", "new_notes", "new_commitments", "cancelled",
-    "equity_raised", "debt_defaulted", "shock_usd",
+    "equity_raised", "debt_defaulted", "shock_usd", "customers_failed", "contract_lost", "contract_ended",
 )  # fmt: skip
 
 
@@ -23,13 +23,24 @@ def test_what_is_counted_by_the_month_starts_at_zero():
     w = small_world(chips=2)
     clock = w.clock[0]
     w.book[:] = 7.0
-    for name in (*SUMS, "last_failure", "last_shock", "month", "events", "insured", "imposed_units"):
+    for name in (
+        *SUMS,
+        "last_failure",
+        "last_shock",
+        "month",
+        "events",
+        "insured",
+        "imposed_units",
+        "vendor_rent",
+        "backstop_called",
+    ):
         setattr(clock, name, 7)
     start_month(w, clock)
     assert not w.book.any()
     assert [getattr(clock, name) for name in SUMS] == [0] * len(SUMS)
     assert (clock.last_failure, clock.last_shock) == (-1, -1)
     assert (clock.month, clock.events, clock.insured, clock.imposed_units) == (7, 7, 7.0, 7.0)
+    assert (clock.vendor_rent, clock.backstop_called) == (7.0, 7.0)
 
 
 def test_every_generation_opens_at_its_appraisal_without_trades():
@@ -147,13 +158,15 @@ def test_lenders_begin_the_month_without_losses_loans_and_withdrawals():
     assert w.lenders.losses.tolist() == w.lenders.losses_year.tolist() == [9.0] * 3
 
 
-def test_operators_forget_half_of_what_margin_calls_drained_and_count_arrears_anew():
+def test_operators_forget_half_of_what_calls_and_customers_took_and_count_arrears_anew():
     w = small_world(operators=2)
+    w.operators.lost[:] = 6.0, 8.0
     w.operators.drained[:] = 10.0, 4.0
     w.operators.arrears_turns[:] = 3, 2
     w.operators[1].status = OperatorStatus.DEFAULTED
     open_books(w, w.clock[0])
     assert w.operators.drained.tolist() == [5.0, 2.0]
+    assert w.operators.lost.tolist() == [3.0, 4.0]
     assert w.operators.arrears_turns.tolist() == [0, 0]
 
 
@@ -205,6 +218,7 @@ def test_lots_of_a_generation_become_one_of_their_mean_age_and_cost():
         ({"online": 7}, False),
         ({"online": 6}, True),
         ({"contracted": 0.5}, False),
+        ({"signed": 0.5}, False),  # its customer is gone, what was signed is not
         ({"offered": 0.5}, False),
         ({"chip": 1}, False),
         ({"seized": 3, "units": 0.5}, True),

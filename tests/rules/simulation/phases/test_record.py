@@ -7,6 +7,7 @@ import pytest
 
 from agents.tables.buyers import BuyerKind
 from agents.tables.events import Cause, EventKind, log_event
+from agents.tables.ledger import Flow
 from simulation.phases.record import keep_flows, record_month
 from tests.rules.worlds import add_loan, add_lot, operator_node, small_world
 
@@ -18,7 +19,8 @@ TAKEN = {
     "running": "running", "stress_coin": "stress_coin", "stress_demand": "stress_demand", "new_credit": "new_credit",
     "new_commitments": "new_commitments", "new_compute": "delivered", "new_notes": "new_notes", "haircut": "haircut",
     "turns": "turn", "losses": "losses", "recoveries": "recoveries", "debt_defaulted": "debt_defaulted",
-    "debt_performing": "debt_open", "cancelled": "cancelled", "equity_raised": "equity_raised",
+    "debt_performing": "debt_open", "cancelled": "cancelled", "equity_raised": "equity_raised", "customers_failed": "customers_failed",
+    "contract_lost": "contract_lost", "contract_ended": "contract_ended",
 }  # fmt: skip
 
 
@@ -57,8 +59,11 @@ def test_the_state_of_the_month_is_taken_from_the_clock():
     clock = w.clock[0]
     for value, name in enumerate(TAKEN.values(), start=2):
         setattr(clock, name, value)
+    w.book[:] = 55.0
+    w.book[Flow.VENDOR_BACKSTOP] = 66.0
     record_month(w, clock)
     row = w.panel[MONTH]
+    assert row.vendor_paid == 66.0
     assert {name: row[name] for name in TAKEN} == {name: value for value, name in enumerate(TAKEN, start=2)}
     assert row.month == MONTH
     assert not w.panel[MONTH - 1].btc and not w.panel[MONTH + 1].btc

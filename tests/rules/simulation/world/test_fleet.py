@@ -26,6 +26,7 @@ def put(row, **columns: float):
 # --- lots ------------------------------------------------------------------------------------------------------
 FLEET = {
     "credit_soft_cost": 0.5, "rental_rent": 4.0, "rental_contract_discount": 0.75, "rental_contract_term": 10,
+    "customers_concentration": 0.5,
 }  # fmt: skip
 
 
@@ -37,15 +38,26 @@ FLEET = {
 def test_an_opening_lot_has_its_age_cost_contract_and_power(release, age, vintage, liquid, used_liquid):
     w = small_world(terms=FLEET)
     chip = put(w.chips[0], list_price=1000.0, power=2.0, release=release, liquid=liquid, initial=100.0)
-    op = put(w.operators[0], contract_share=0.3, used_power=7.0, used_liquid=5.0)
+    chip.performance = 2.0
+    op = put(w.operators[0], contract_share=0.3, used_power=7.0, used_liquid=5.0, customer=4, second=6)
+    put(op, signed=1.0, signed_main=1.0)  # more than the main customer's share: the other one is next
     lot = put(w.lots[0], loan=3)
     open_fleet_lot(w.terms[0], chip, op, lot, 3.0, age, 0.55)
     assert (lot.units, lot.vintage, lot.loan) == (3.0, vintage, -1)
     assert lot.cost == pytest.approx(1000.0 * 1.5)  # network and fit-out on top
     assert (lot.contracted, lot.contract_price) == (0.3, pytest.approx(4.0 * 0.75))
     assert lot.contract_end == 1 + 5  # 0.55 of ten months, whole ones; at least a month
+    assert (lot.customer, lot.signed, lot.signed_price, lot.signed_end) == (6, 0.3, lot.contract_price, 6)
+    assert (op.signed, op.signed_main) == pytest.approx((1.0 + 3.0 * 2.0 * 0.3, 1.0))
     assert (op.used_power, op.used_liquid) == (7.0 + 6.0, used_liquid)
     assert chip.initial == 103.0
+
+
+def test_an_operator_that_lets_nothing_signs_with_nobody():
+    w = small_world(terms=FLEET)
+    op = put(w.operators[0], customer=4, second=6)
+    open_fleet_lot(w.terms[0], w.chips[0], op, w.lots[0], 3.0, 0.5, 0.5)
+    assert (w.lots[0].customer, w.lots[0].contracted, w.lots[0].signed, op.signed) == (-1, 0.0, 0.0, 0.0)
 
 
 def laid_out():
@@ -93,6 +105,13 @@ def test_each_lot_has_its_own_draws_and_its_operators_contracts():
     assert lots.vintage.tolist() == [-3.0, -4.0, -9.0, -9.0, -2.0]
     assert lots.contract_end.tolist() == [2, 6, 10, 10, 8]
     assert lots.contracted.tolist() == [0.5, 0.5, 0.015, 0.02, 0.02]
+
+
+def test_the_main_customer_takes_the_first_lot_and_another_one_the_next():
+    w = small_world(operators=1, chips=2, terms=FLEET)
+    put(w.operators[0], used_power=100.0, contract_share=0.5, customer=1, second=0)
+    lay_lots(w, np.array([0, 1]), np.array([0.5, 0.5]), np.full((1, 2, 5), 0.5))
+    assert w.lots.customer[:2].tolist() == [1, 0]
 
 
 def test_lots_of_an_operator_are_linked_its_last_one_first():
