@@ -108,7 +108,7 @@ def recorded() -> tuple[Observable, ...]:
         ),
         Observable(
             "defaulted",
-            "loans defaulted, share of volume",
+            "loans defaulted or worked out, share of volume",
             "{:.0%}",
             f["asic_default_rate_public"],
             f["asic_default_rate_public"],
@@ -160,7 +160,9 @@ def observe(world: World, summary: dict[str, Any]) -> Outcome:
     turnover = np.convolve(world.panel["volume_usd"], np.ones(3) / 3, "valid")
     quiet = int(np.argmin(turnover[:_YEAR]))
     drawn = float(world.panel["debt_performing"][0] + world.panel["new_credit"].sum())
-    defaulted = np.cumsum(world.panel["debt_defaulted"]) / max(drawn, 1.0)
+    defaulted = np.cumsum(world.panel["debt_defaulted"] + worked_out(world.events[: clock.events], months)) / max(
+        drawn, 1.0
+    )
     values = {
         "recovery": float(summary["recovery"]) if summary["defaults"] else math.nan,
         "defaulted": float(defaulted[-1]),
@@ -175,6 +177,21 @@ def observe(world: World, summary: dict[str, Any]) -> Outcome:
         values[f"elasticity_{name}"] = math.log(price[trough]) / math.log(hashprice[trough] / hashprice[0])
     usd = first / _HASHRATE
     return Outcome(prices["traded"] * usd, prices["appraised"] * usd, turnover, defaulted, values)
+
+
+def worked_out(events: np.ndarray, months: int) -> np.ndarray:
+    """Return by month the loans (USD) that lenders extended after a missed payment or swapped for equity.
+
+    The record counts them among the defaults. Of each borrower those of the first such month count; who defaults
+    later is not taken off, as a loan once restructured is rarely called in default again in the months looked at.
+    """
+    usd = np.zeros(months)
+    first: dict[int, int] = {}
+    for e in events[(events["kind"] == EventKind.EXTENSION) | (events["kind"] == EventKind.SWAP)]:
+        month = first.setdefault(int(e["other"]), int(e["month"]))
+        if month == e["month"]:
+            usd[month] += e["usd"]
+    return usd
 
 
 def _log_ratio(turnover: float, before: float, price: float) -> float:

@@ -35,7 +35,9 @@ SUMMARY = (
     Measure("debt_miners_peak", "USD", "largest debt of miners"),
     Measure("issuance_2024", "USD", "GPU-backed loans drawn in the first twelve months"),
     Measure("issuance_2025", "USD", "GPU-backed loans drawn in the second twelve months"),
-    Measure("losses", "USD", "credit losses of all creditors, claims still open at their collateral"),
+    Measure("losses", "USD", "credit losses of all creditors, claims still open at their collateral, debt swapped for equity"),
+    Measure("hidden_peak", "USD", "largest hidden losses: secured debt above the going-concern value behind it"),
+    Measure("waivers", "count", "covenants waived, loans extended, debts swapped"),
     Measure("loss_share", "ratio", "losses over the peak of GPU-backed debt"),
     Measure("recovery", "ratio", "recovered on closed and open defaulted claims over the claims"),
     Measure("lgd", "ratio", "loss given default: one less recovery"),
@@ -122,7 +124,8 @@ def summarise(world: World) -> dict[str, Any]:
     )
     claims, expected = open_claims(world)
     written, recovered = float(rows["losses"].sum()), float(rows["recoveries"].sum())
-    losses = written + expected
+    defaulted_losses = written + expected
+    losses = defaulted_losses + float(rows["forgiven"].sum())
     settled = written + recovered + claims
     # Without a default the state is described at the peak of debt.
     bust, debt, credit = rows["bust_share"], rows["debt"], rows["new_credit"]
@@ -147,9 +150,11 @@ def summarise(world: World) -> dict[str, Any]:
         "issuance_2024": float(credit[:12].sum()),
         "issuance_2025": float(credit[12:24].sum()),
         "losses": losses,
+        "hidden_peak": float(rows["hidden_losses"].max()),
+        "waivers": int(rows["waivers"].sum()),
         "loss_share": losses / peak if peak > 0 else 0.0,
-        "recovery": 1.0 - losses / settled if settled > 1.0 else float("nan"),
-        "lgd": losses / settled if settled > 1.0 else float("nan"),
+        "recovery": 1.0 - defaulted_losses / settled if settled > 1.0 else float("nan"),
+        "lgd": defaulted_losses / settled if settled > 1.0 else float("nan"),
         "systemic": int(worst_share > SYSTEMIC_SHARE),
         "worst_bust_share": worst_share,
         "worst_month": worst if busted else -1,
