@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents.rule import rule
 from agents.tables.events import Cause, EventKind, SaleReason, log_event
 from agents.tables.ledger import Flow
+from agents.tables.lenders import lose
 from agents.tables.loans import LoanKind, LoanStatus, close_loan, close_out
 from agents.tables.lots import link_lot, unlink_lot, void_contract
 from agents.tables.operators import OperatorStatus, occupy, sell_coins
@@ -244,7 +245,7 @@ def pay_estates(w, clock):
 def write_off(w, clock, k, loan, lender, op):
     """Write the rest of a claim off: lender's book and borrower's debt fall together."""
     clock.losses += loan.principal
-    lender.losses += loan.principal
+    lose(lender, loan.principal)
     lender.book -= loan.principal
     op.debt -= loan.principal
     close_loan(w.loans, clock, k)

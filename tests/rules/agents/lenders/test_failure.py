@@ -146,12 +146,14 @@ def test_seized_hardware_goes_to_the_outside_investors(had):
     other, free = add_lot(w, node=1, units=20.0), add_lot(w, node=operator_node(w), units=30.0)
     held = [add_lot(w, node=2, units=2.0)] if had else []
     w.lenders.seized_units[:] = 16.0, 20.0, 2.0
+    w.lenders.seized_claim[:] = 5.0
     hand_over_hardware(w, 0, 2)
     assert chain(w, 0) == []
     # Handed over one by one from the head of the list, which is the lot that came last.
     assert chain(w, 2) == [first, second, third, *held]
     assert (chain(w, 1), chain(w, operator_node(w))) == ([other], [free])
     assert w.lenders.seized_units.tolist() == [0.0, 20.0, 2.0 + 16.0]
+    assert w.lenders.seized_claim.tolist() == [0.0, 5.0, 5.0]
 
 
 def test_who_holds_no_hardware_hands_none_over():
@@ -297,6 +299,7 @@ def test_depositors_and_lines_are_paid_the_same_share_and_the_rest_is_their_loss
     assert w.lenders.lent_lines[1:4].tolist() == [160.0, 0.0, 0.0]
     # Lender 1 loses 30 of its 40, lender 3 60 of its 80 and remembers a larger loss.
     assert w.lenders.losses[1:4].tolist() == pytest.approx([39.0, 0.0, 60.0])
+    assert w.lenders.losses_month[1:4].tolist() == pytest.approx([36.0, 0.0, 60.0])
     assert (w.lenders[1].loss_event, w.lenders[1].loss_event_usd) == (1, pytest.approx(30.0))
     assert (w.lenders[3].loss_event, w.lenders[3].loss_event_usd) == (0, 65.0)
     assert booked(w) == pytest.approx({Flow.DEPOSIT_CLEARED: 50.0, Flow.LINE_CLEARED: 30.0})
