@@ -23,17 +23,16 @@ def pay_funding(w, lender, clock):
 
 @rule
 def pay_lines(w, clock):
-    """Pay a month's interest on warehouse lines (USD)."""
+    """Pay a month's interest on warehouse lines (USD); closed ones, drawn or not, open again when both sides are sound."""
     terms = w.terms[0]
     for line in w.lines:
-        if line.drawn <= 0.0:
-            continue
         debtor = w.lenders[line.debtor]
-        usd = min(debtor.cash, line.drawn * (terms.credit_base_rate + terms.funding_line_spread) / 12.0)
-        debtor.cash -= usd
-        w.lenders[line.creditor].cash += usd
-        w.book[Flow.LINE_INTEREST] += usd
         creditor = w.lenders[line.creditor]
+        if line.drawn > 0.0:
+            usd = min(debtor.cash, line.drawn * (terms.credit_base_rate + terms.funding_line_spread) / 12.0)
+            debtor.cash -= usd
+            creditor.cash += usd
+            w.book[Flow.LINE_INTEREST] += usd
         if (
             line.open == 0
             and creditor.status == LenderStatus.ACTIVE

@@ -104,9 +104,10 @@ def test_a_line_that_is_not_drawn_costs_nothing_and_the_next_one_is_paid():
         ({}, {"kind": LenderKind.OUTSIDE}, 0),
     ],
 )
-def test_a_closed_line_opens_again_when_both_sides_are_sound(debtor, creditor, opens):
+@pytest.mark.parametrize("drawn", [100.0, 0.0])
+def test_a_closed_line_opens_again_when_both_sides_are_sound_repaid_or_not(debtor, creditor, opens, drawn):
     w = world(lenders=2, lines=((0, 1),), funding_line_health=0.75)
-    put(w.lines[0], drawn=100.0, open=0)
+    put(w.lines[0], drawn=drawn, open=0)
     put(w.lenders[0], **{"cash": 50.0, "capital_target": 0.5, "capital_ratio": 0.4} | debtor)
     put(w.lenders[1], **{"capital_target": 0.25, "capital_ratio": 0.2} | creditor)
     pay_lines(w, w.clock[0])
