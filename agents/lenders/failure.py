@@ -13,6 +13,7 @@ from agents.tables.ledger import Flow
 from agents.tables.lenders import LenderKind, LenderStatus, lose, note_loss
 from agents.tables.loans import LoanStatus
 from agents.tables.lots import link_lot, unlink_lot
+from agents.tables.orders import balance_due
 
 #: Payments short by less are complete (USD).
 _ROUNDING = 1e-6
@@ -214,7 +215,9 @@ def withdraw_commitments(w, clock):
         lost = order.units * order.advance
         lender.committed = max(0.0, lender.committed - lost)
         op = w.operators[order.operator]
-        op.committed += lost
+        deposit = w.terms[0].credit_deposit
+        still = balance_due(order.cost, 0.0, deposit) - balance_due(order.cost, order.advance, deposit)
+        op.committed += order.units * still
         parent = lender.last_event if lender.status == LenderStatus.FAILED else lender.call_event
         op.last_event = log_event(
             w.events, clock, EventKind.WITHDRAWN_LINE, Cause.LENDER_FAILURE, len(w.lenders) + order.operator, order.lender,

@@ -26,6 +26,7 @@ def declare(w, clock, o, op):
     op.last_event = event
     op.failing = 0
     op.arrears = 0.0
+    op.committed = 0.0
     op.thin_months = 0
     clock.debt_defaulted += op.debt
     if clock.shock_usd <= 0.0:

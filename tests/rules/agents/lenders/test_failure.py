@@ -443,6 +443,7 @@ def commitments(*, status: LenderStatus = LenderStatus.FAILED, **terms: float):
     put(w.lenders[1], status=status, committed=100.0, last_event=0, call_event=1)
     w.lenders[0].committed = 500.0
     w.operators[1].committed = 7.0
+    w.orders.cost[:5] = 100.0
     for k, columns in enumerate(
         (
             {"operator": 0, "lender": 0, "units": 5.0, "advance": 10.0},
@@ -488,6 +489,15 @@ def test_every_commitment_is_withdrawn_and_a_lender_commits_no_less_than_nothing
         (operator_node(w, 1), 1),
         (operator_node(w, 0), 1),
     ]
+
+
+def test_an_advance_above_what_was_due_leaves_no_more_to_pay_than_that():
+    w = commitments(credit_deposit=0.25)
+    w.orders[1].advance = 80.0
+    withdraw_commitments(w, w.clock[0])
+    # 75 of 100 are due a unit, and nothing of it was from the operator.
+    assert w.operators[1].committed == pytest.approx(7.0 + 3 * 75.0)
+    assert events(w)[2].usd == 3 * 80.0
 
 
 def test_nothing_is_withdrawn_while_the_lender_is_sound_or_in_the_frozen_twin():

@@ -62,12 +62,12 @@ def failing(**clock: float):
         setattr(w.clock[0], name, value)
     op = w.operators[1]
     op.cash, op.btc, op.eth, op.rig_value, op.hashrate = 100.0, 2.0, 3.0, 40.0, 7.0
-    op.debt, op.arrears, op.thin_months = 500.0, 30.0, 4
+    op.debt, op.arrears, op.thin_months, op.committed = 500.0, 30.0, 4, 60.0
     op.failing, op.failing_event = 1 + Cause.CASH_FLOW, call
     return w, op
 
 
-def test_a_default_is_logged_with_its_cause_and_what_triggered_it_and_ends_arrears():
+def test_a_default_is_logged_with_its_cause_and_what_triggered_it_and_ends_arrears_and_commitments():
     w, op = failing(debt_defaulted=11.0, news=3, last_shock=0)
     declare(w, w.clock[0], 1, op)
     event = events(w)[2]
@@ -80,7 +80,7 @@ def test_a_default_is_logged_with_its_cause_and_what_triggered_it_and_ends_arrea
     assert (event.other, event.chip, event.units, event.usd) == (-1, -1, 0.0, 500.0)
     assert (op.status, op.default_month, op.default_cause) == (OperatorStatus.DEFAULTED, 9, Cause.CASH_FLOW)
     assert (op.exposure, op.last_event) == (500.0, 2)
-    assert (op.failing, op.arrears, op.thin_months) == (0, 0.0, 0)
+    assert (op.failing, op.arrears, op.thin_months, op.committed) == (0, 0.0, 0, 0.0)
     assert (w.clock[0].debt_defaulted, w.clock[0].news, w.clock[0].last_shock) == (511.0, 4, 2)
     assert op.debt == 500.0
 
