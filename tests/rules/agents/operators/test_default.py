@@ -390,6 +390,15 @@ def test_a_claim_is_written_off_when_neither_collateral_nor_estate_is_left(
     assert (loan.principal, w.lenders[0].book, op.debt) == pytest.approx((left, left, left))
 
 
+@pytest.mark.parametrize(("lot", "written_off"), [(False, 60.0), (True, 0.0)])
+def test_equal_claims_on_an_estate_are_written_off_together(lot, written_off):
+    w, op, (a, b) = estate((50.0, 0.0), (50.0, 0.0), cash=40.0, lot=lot)
+    pays(w, pay_estates)
+    assert list(w.lenders.cash) == pytest.approx([20.0, 20.0, 0.0])
+    assert w.clock[0].losses == pytest.approx(written_off)
+    assert a.status == b.status == (LoanStatus.DEFAULTED if lot else LoanStatus.FREE)
+
+
 def test_only_estates_pay():
     w, _, _ = estate((100.0, 0.0), cash=30.0, lot=True)
     sound, owner = w.operators[0], w.operators[2]
