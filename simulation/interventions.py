@@ -36,7 +36,7 @@ def fail_agent(world: World, node: int) -> None:
     n_l = len(world.lenders)
     if 0 <= node < n_l - 1 and world.lenders.status[node] != LenderStatus.FAILED:
         lender = world.lenders[node]
-        lender.deposits += lender.cash + lender.book + lender.lent_lines + lender.seized_value
+        lender.deposits += lender.cash + lender.book + lender.lent_lines + lender.seized_claim
     elif n_l <= node < n_l + len(world.operators) and world.operators.status[node - n_l] != OperatorStatus.DEFAULTED:
         world.operators.failing[node - n_l] = 1 + Cause.IMPOSED
         world.operators.failing_event[node - n_l] = -1

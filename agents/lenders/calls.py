@@ -8,7 +8,7 @@ from agents.rule import rule
 from agents.tables.clock import ROUNDS, this_round
 from agents.tables.events import Cause, EventKind, SaleReason, log_event
 from agents.tables.loans import LoanContract, LoanKind, LoanStatus, close_out, pay_loan
-from agents.tables.lots import shorten_contract, withdraw_offer
+from agents.tables.lots import withdraw_offer
 from agents.tables.operators import OperatorStatus, reserve_cash, sell_coins
 from agents.valuation import units_to_cure
 
@@ -59,7 +59,8 @@ def cure_by_sale(lender, lot, chip, covenant, gap, price, month):
 def order_sale(w, loan_id, loan, node, event):
     """Put enough of the pledged hardware on the market to cure the call; return the units offered.
 
-    The borrower expects part of the best bid seen this month, else of the appraisal, as price.
+    The borrower expects part of the best bid seen this month, else of the appraisal, as price. Contracts with customers
+    go with the units that are sold, not with the offer.
     """
     terms = w.terms[0]
     clock = w.clock[0]
@@ -81,7 +82,6 @@ def order_sale(w, loan_id, loan, node, event):
             lot.reason = SaleReason.MARGIN_CALL
             lot.asked = clock.month
             lot.cause = event
-            shorten_contract(lot, 1.0 - units / lot.units)
             offered += units
         k = lot.following
     return offered

@@ -10,9 +10,10 @@ from agents.lenders.runs import _LINE, _LINES_OF, _LOAN, _LOANS_OF, _PLACE, list
 from agents.rule import rule
 from agents.tables.events import Cause, EventKind, log_event
 from agents.tables.ledger import Flow
-from agents.tables.lenders import LenderKind, LenderStatus, note_loss
+from agents.tables.lenders import LenderKind, LenderStatus, lose, note_loss
 from agents.tables.loans import LoanStatus
 from agents.tables.lots import link_lot, unlink_lot
+from agents.tables.orders import balance_due
 
 #: Payments short by less are complete (USD).
 _ROUNDING = 1e-6
@@ -62,6 +63,7 @@ def hand_over_hardware(w, j, outside):
         buyer.seized_units += lot.units
         k = after
     w.lenders[j].seized_units = 0.0
+    w.lenders[j].seized_claim = 0.0
 
 
 @rule
@@ -182,8 +184,7 @@ def pay_creditors(w, clock, j, share):
         creditor.cash += paid
         creditor.lent_lines -= line.drawn
         lender.passed_lines += line.drawn - paid
-        creditor.losses += line.drawn - paid
-        creditor.losses_month += line.drawn - paid
+        lose(creditor, line.drawn - paid)
         note_loss(creditor, line.drawn - paid, lender.last_event)
         w.book[Flow.LINE_CLEARED] += paid
         line.drawn = 0.0
@@ -214,7 +215,9 @@ def withdraw_commitments(w, clock):
         lost = order.units * order.advance
         lender.committed = max(0.0, lender.committed - lost)
         op = w.operators[order.operator]
-        op.committed += lost
+        deposit = w.terms[0].credit_deposit
+        still = balance_due(order.cost, 0.0, deposit) - balance_due(order.cost, order.advance, deposit)
+        op.committed += order.units * still
         parent = lender.last_event if lender.status == LenderStatus.FAILED else lender.call_event
         op.last_event = log_event(
             w.events, clock, EventKind.WITHDRAWN_LINE, Cause.LENDER_FAILURE, len(w.lenders) + order.operator, order.lender,

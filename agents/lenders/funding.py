@@ -23,17 +23,16 @@ def pay_funding(w, lender, clock):
 
 @rule
 def pay_lines(w, clock):
-    """Pay a month's interest on warehouse lines (USD)."""
+    """Pay a month's interest on warehouse lines (USD); closed ones, drawn or not, open again when both sides are sound."""
     terms = w.terms[0]
     for line in w.lines:
-        if line.drawn <= 0.0:
-            continue
         debtor = w.lenders[line.debtor]
-        usd = min(debtor.cash, line.drawn * (terms.credit_base_rate + terms.funding_line_spread) / 12.0)
-        debtor.cash -= usd
-        w.lenders[line.creditor].cash += usd
-        w.book[Flow.LINE_INTEREST] += usd
         creditor = w.lenders[line.creditor]
+        if line.drawn > 0.0:
+            usd = min(debtor.cash, line.drawn * (terms.credit_base_rate + terms.funding_line_spread) / 12.0)
+            debtor.cash -= usd
+            creditor.cash += usd
+            w.book[Flow.LINE_INTEREST] += usd
         if (
             line.open == 0
             and creditor.status == LenderStatus.ACTIVE
@@ -81,7 +80,7 @@ def fund_lender(w, clock, j, lender, haircut, due):
     then owners.
     """
     terms = w.terms[0]
-    assets = lender.cash + lender.book - lender.allowance + lender.lent_lines + lender.seized_value
+    assets = lender.cash + lender.book - lender.allowance + lender.lent_lines + lender.seized_claim
     want = terms.funding_delivery_buffer * due + terms.funding_liquidity * (
         lender.deposits * lender.runnable + lender.borrowed
     )
@@ -122,7 +121,7 @@ def fund_lender(w, clock, j, lender, haircut, due):
 @rule
 def set_capital(w, clock, lender, terms, calm):
     """Raise equity when the capital ratio is short and times are calm; pay out what exceeds need (USD)."""
-    assets = lender.cash + lender.book - lender.allowance + lender.lent_lines + lender.seized_value
+    assets = lender.cash + lender.book - lender.allowance + lender.lent_lines + lender.seized_claim
     aim = lender.capital_target * (assets + lender.committed)
     if lender.equity < aim and calm:
         raised = min(aim - lender.equity, terms.funding_equity_speed * max(0.0, lender.equity))
@@ -178,6 +177,8 @@ def fund_lenders(w, clock):
             lender.status = LenderStatus.ACTIVE
         pay_funding(w, lender, clock)
         fund_lender(w, clock, j, lender, clock.haircut, w.scratch[0, j])
-        lender.losses_year = lender.losses_year * 11.0 / 12.0 + max(0.0, lender.losses_month)
+        # Allowances that are given back take from the year's losses as they added to them.
+        lender.losses_year = max(0.0, lender.losses_year * 11.0 / 12.0 + lender.losses_month)
+        lender.losses_month = 0.0
         pay_premium(w, lender, terms)
         reset_advance(lender, clock.haircut, terms, cap)

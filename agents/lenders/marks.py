@@ -28,9 +28,8 @@ def orderly_price(chip, terms):
 def loan_allowance(loan, lender, terms):
     """Return the loss allowance on a claim (USD).
 
-    Defaulted secured claims: all that the unsold collateral does not cover is provided for, the collateral
-    itself is carried as hardware. In breach: a share of the shortfall; performing: a smaller share, by the
-    lender's mark-to-market weight.
+    Defaulted: all of it; hardware seized for it is carried as such (see :func:`seized_at`). In breach: a share of the
+    shortfall; performing: a smaller share, by the lender's mark-to-market weight.
     """
     if loan.status == LoanStatus.DEFAULTED:
         return loan.principal
@@ -44,12 +43,17 @@ def loan_allowance(loan, lender, terms):
 
 @rule
 def provide(w, clock):
-    """Set allowances, eligible collateral and equity of every lender; note the month's losses (USD)."""
+    """Set allowances, carrying values of seized hardware, eligible collateral and equity of every lender (USD).
+
+    Adds to the losses of the month by how much the allowance less the carrying value has changed, however often it is
+    set; what is lost for good is booked where it is lost (see :func:`agents.tables.lenders.lose`).
+    """
     terms = w.terms[0]
     for lender in w.lenders:
-        # Until the loop is through, losses_month holds minus the old allowance.
-        lender.losses_month -= lender.allowance
+        # Until the loop is through, losses_month holds minus the old net allowance.
+        lender.losses_month -= lender.allowance - lender.seized_claim
         lender.allowance = 0.0
+        lender.seized_claim = 0.0
         lender.eligible = 0.0
     for k in range(clock.used_loans):
         loan = w.loans[k]
@@ -57,22 +61,24 @@ def provide(w, clock):
             continue
         lender = w.lenders[loan.lender]
         loss = loan_allowance(loan, lender, terms)
+        carried = seized_at(loan)
         lender.allowance += loss
+        lender.seized_claim += carried
         if loan.status == LoanStatus.PERFORMING and loan.kind == LoanKind.EQUIPMENT:
             lender.eligible += min(loan.principal, loan.collateral)
         elif loan.last_event >= 0 and w.events[loan.last_event].month == clock.month:
-            note_loss(lender, loss, loan.last_event)
+            note_loss(lender, loss - carried, loan.last_event)
     for lender in w.lenders:
-        lender.losses_month += lender.allowance
-        assets = lender.cash + lender.book - lender.allowance + seized_at(lender) + lender.lent_lines
+        lender.losses_month += lender.allowance - lender.seized_claim
+        assets = lender.cash + lender.book - lender.allowance + lender.seized_claim + lender.lent_lines
         lender.equity = assets - lender.deposits - lender.borrowed
         lender.capital_ratio = lender.equity / assets if assets > 1.0 else 1.0
 
 
 @rule
-def seized_at(lender):
-    """Return the carrying value of seized hardware (USD): never more than the claims it stands for."""
-    return min(lender.seized_value, lender.allowance)
+def seized_at(loan):
+    """Return the carrying value of the hardware seized for a claim (USD): its mark, never more than the claim."""
+    return min(loan.principal, loan.collateral) if loan.status == LoanStatus.DEFAULTED else 0.0
 
 
 @rule

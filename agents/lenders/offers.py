@@ -56,7 +56,7 @@ def lending_room(lender, terms):
     if lender.status != LenderStatus.ACTIVE or lender.kind == LenderKind.OUTSIDE or lender.equity <= 0.0:
         return 0.0
     capacity = lender.equity / lender.capital_target
-    assets = lender.book - lender.allowance + lender.seized_value + lender.lent_lines + lender.committed
+    assets = lender.book - lender.allowance + lender.seized_claim + lender.lent_lines + lender.committed
     room = min(capacity - assets, terms.funding_growth_limit * capacity - lender.lent_month)
     # Between the target and the minimum capital ratio the room closes by degrees, not at once.
     span = max(_NARROW, lender.capital_target - lender.capital_minimum)

@@ -7,7 +7,7 @@ from agents.rule import rule
 from agents.tables.clock import this_round
 from agents.tables.events import Cause, EventKind, log_event
 from agents.tables.ledger import Flow
-from agents.tables.lenders import LenderKind, LenderStatus
+from agents.tables.lenders import LenderKind, LenderStatus, lose
 from agents.tables.lines import repay_line
 from agents.tables.loans import LoanKind, LoanStatus
 
@@ -201,7 +201,8 @@ def pay_out_deposits(lender, usd, book):
 def raise_cash(w, clock, j, lender, need):
     """Sell loans to outside investors at a discount until ``need`` USD is raised; return what was raised.
 
-    The lender books the discount as a loss; its borrowers now owe somebody who does not extend.
+    The lender books the discount as a loss: what was provided for the loan cost equity before and is given back. Its
+    borrowers now owe somebody who does not extend.
     """
     terms = w.terms[0]
     outside = len(w.lenders) - 1
@@ -213,14 +214,16 @@ def raise_cash(w, clock, j, lender, need):
             continue
         if raised >= need:
             break
-        price = (1.0 - terms.funding_sale_discount) * (loan.principal - loan_allowance(loan, lender, terms))
+        provided = loan_allowance(loan, lender, terms)
+        price = (1.0 - terms.funding_sale_discount) * (loan.principal - provided)
         if loan.kind == LoanKind.EQUIPMENT:
             lender.eligible -= min(loan.principal, loan.collateral)
         lender.cash += price
         lender.book -= loan.principal
-        lender.losses += loan.principal - price
-        lender.losses_month += loan.principal - price
-        lender.equity -= loan.principal - price
+        lender.allowance -= provided
+        lose(lender, loan.principal - price)
+        lender.losses_month -= provided
+        lender.equity -= loan.principal - provided - price
         w.lenders[outside].book += loan.principal
         w.book[Flow.BOOK_SALE] += price
         loan.lender = outside

@@ -10,7 +10,7 @@ from __future__ import annotations
 from agents.rule import rule
 from agents.tables.clock import this_round
 from agents.tables.events import Cause, EventKind, log_event
-from agents.tables.lenders import LenderKind, LenderStatus, note_loss
+from agents.tables.lenders import LenderKind, LenderStatus, lose, note_loss
 from agents.tables.loans import LoanKind, LoanStatus
 from agents.tables.operators import OperatorStatus
 
@@ -129,8 +129,7 @@ def swap_debt(w, clock, loan, keep):
     loan.amortisation *= keep
     amend(w, clock, loan, EventKind.SWAP, Cause.DSCR)
     lender.book -= cut
-    lender.losses += cut
-    lender.losses_month += cut
+    lose(lender, cut)
     note_loss(lender, cut, loan.last_event)
     op.debt -= cut
     clock.forgiven += cut

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents.rule import rule
 from agents.tables.events import Cause, EventKind, SaleReason, log_event
 from agents.tables.ledger import Flow
+from agents.tables.lenders import lose
 from agents.tables.loans import LoanKind, LoanStatus, close_loan, close_out
 from agents.tables.lots import link_lot, unlink_lot, void_contract
 from agents.tables.operators import OperatorStatus, occupy, sell_coins
@@ -25,6 +26,7 @@ def declare(w, clock, o, op):
     op.last_event = event
     op.failing = 0
     op.arrears = 0.0
+    op.committed = 0.0
     op.thin_months = 0
     clock.debt_defaulted += op.debt
     if clock.shock_usd <= 0.0:
@@ -197,7 +199,8 @@ def carry_out_defaults(w, clock):
 def pay_estates(w, clock):
     """Month end: estates pay their creditors pro rata; claims without collateral or estate are written off.
 
-    A claim takes part with what its unsold collateral does not cover. Nobody receives more than is owed.
+    A claim takes part with what its unsold collateral does not cover. Nobody receives more than is owed. All are paid
+    before it is asked what is left to wait for.
     """
     any_estate = False
     for op in w.operators:
@@ -229,11 +232,16 @@ def pay_estates(w, clock):
         lender.book -= usd
         clock.recoveries += usd
         w.book[Flow.RECOVERY] += usd
+    for k in range(clock.used_loans):
+        loan = w.loans[k]
+        if loan.status != LoanStatus.DEFAULTED:
+            continue
+        op = w.operators[loan.borrower]
         estate_over = w.first_lot[len(w.lenders) + loan.borrower] < 0 and op.cash < 1.0
         if op.status != OperatorStatus.DEFAULTED:
             estate_over = True
         if loan.collateral <= 0.0 and (loan.principal < 1.0 or estate_over):
-            write_off(w, clock, k, loan, lender, op)
+            write_off(w, clock, k, loan, w.lenders[loan.lender], op)
     for op in w.operators:
         if op.status == OperatorStatus.DEFAULTED and op.debt < 1.0 and op.cash > 0.0:
             w.book[Flow.PAYOUT] += op.cash
@@ -244,7 +252,7 @@ def pay_estates(w, clock):
 def write_off(w, clock, k, loan, lender, op):
     """Write the rest of a claim off: lender's book and borrower's debt fall together."""
     clock.losses += loan.principal
-    lender.losses += loan.principal
+    lose(lender, loan.principal)
     lender.book -= loan.principal
     op.debt -= loan.principal
     close_loan(w.loans, clock, k)

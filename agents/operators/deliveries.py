@@ -13,10 +13,12 @@ from agents.tables.lenders import LenderStatus
 from agents.tables.loans import LoanContract, LoanKind, open_loan
 from agents.tables.lots import open_lot, sign_lot
 from agents.tables.operators import OperatorStatus, occupy, sell_coins
-from agents.tables.orders import close_order
+from agents.tables.orders import balance_due, close_order
 
 #: A cancellation below this part of the order is no event.
 _NOTED = 0.01
+#: A loan of a dollar is not drawn (USD): the vendor lets it go.
+_LEAST = 1.0
 
 
 @rule
@@ -94,21 +96,22 @@ def deliver_order(order, w, clock):
         lender.committed = max(0.0, lender.committed - order.units * order.advance)
         if lender.status != LenderStatus.FAILED and order.units > 0.0:
             lent = min(order.advance, lender.cash / order.units)
-    deposit = w.terms[0].credit_deposit * order.cost
-    own = max(0.0, order.cost - deposit - lent)
-    lent = order.cost - deposit - own
-    op.committed = max(0.0, op.committed - order.units * (order.cost - deposit - order.advance))
+    deposit = w.terms[0].credit_deposit
+    own = balance_due(order.cost, lent, deposit)
+    lent = balance_due(order.cost, own, deposit)
+    op.committed = max(0.0, op.committed - order.units * balance_due(order.cost, order.advance, deposit))
     units = affordable_units(order, own, op, w, clock)
     if units <= 0.0:
         return
     op.cash = max(0.0, op.cash - own * units)
-    w.book[Flow.VENDOR_DELIVERY] += (own + lent) * units
+    principal = lent * units if lent * units > _LEAST else 0.0
+    w.book[Flow.VENDOR_DELIVERY] += own * units + principal
     chip.added += units
     chip.stock += units
     clock.delivered += units * chip.performance
     k = -1
-    if lent * units > 1.0:
-        k = draw_loan(order, op, lent * units, order.cost * units, chip.appraisal * units, w, clock)
+    if principal > 0.0:
+        k = draw_loan(order, op, principal, order.cost * units, chip.appraisal * units, w, clock)
         if k < 0:
             return
     lot_id = open_lot(

@@ -11,7 +11,7 @@ from agents.operators.sites import value_of_power
 from agents.rule import rule
 from agents.tables.ledger import Flow
 from agents.tables.operators import OperatorKind, OperatorStatus, free_units, mark_own, occupy, reserve_cash, spare_cash
-from agents.tables.orders import open_order
+from agents.tables.orders import balance_due, open_order
 from agents.valuation import monthly_rent
 
 
@@ -174,7 +174,7 @@ def place_order(w, clock, o, op):
     chip.lead = lead_time(chip, terms)
     op.cash -= deposit
     w.book[Flow.VENDOR_DEPOSIT] += deposit
-    op.committed += max(0.0, units * (cost * (1.0 - terms.credit_deposit) - advance))
+    op.committed += units * balance_due(cost, advance, terms.credit_deposit)
     occupy(op, chip, units)
     if lender_id >= 0:
         commit_loan(w.orders[k], lender_id, w.lenders[lender_id], advance, rate, clock)

@@ -44,6 +44,7 @@ LENDER = Table(
         f("book", "USD", "claims on operators, defaulted ones included"),
         f("allowance", "USD", "loss allowance against the book"),
         f("seized_value", "USD", "own mark of seized hardware"),
+        f("seized_claim", "USD", "carrying value of seized hardware: its mark, claim by claim at most the claim"),
         f("seized_units", "GPU", "seized hardware held"),
         f("equity", "USD", "assets less liabilities at own marks"),
         f("capital_ratio", "ratio", "equity over assets"),
@@ -64,11 +65,11 @@ LENDER = Table(
         ),
         f("rationing", "elasticity", "cut of the advance rate for a year's losses as a share of the book"),
         f("advance_rate", "ratio", "advance rate offered now"),
-        f("losses_year", "USD", "losses of the last twelve months (exponentially weighted)"),
-        f("losses", "USD", "losses since the start"),
+        f("losses_year", "USD", "losses of the last twelve months (exponentially weighted), allowances included"),
+        f("losses", "USD", "lost for good since the start: written off, swapped, sold below the claim, not repaid by a failed lender"),
         f("passed", "USD", "losses passed on when it failed: what depositors, policyholders and investors did not get"),
         f("passed_lines", "USD", "the same to the lenders of its lines"),
-        f("losses_month", "USD", "losses recognised this month"),
+        f("losses_month", "USD", "losses recognised since it last set its terms, allowances included"),
         f("lent_month", "USD", "new commitments this month"),
         f("committed", "USD", "undrawn commitments"),
         f("left_month", "USD", "deposits that left this month"),
@@ -86,9 +87,20 @@ LENDER = Table(
 
 
 @rule
-def note_loss(lender, usd, event):
-    """Book a credit loss (USD) and remember the event of the month's largest."""
+def lose(lender, usd):
+    """Book what is lost for good (USD): once, where it is lost.
+
+    Losses of a month = what is lost for good + change of (allowance - carrying value of seized hardware). The second
+    part is booked where allowances are set (agents.lenders.marks.provide), so that a claim provided for before costs
+    nothing more when it is written off.
+    """
+    lender.losses += usd
     lender.losses_month += usd
+
+
+@rule
+def note_loss(lender, usd, event):
+    """Remember the event of the month's largest loss (USD); it books nothing."""
     if usd > lender.loss_event_usd:
         lender.loss_event_usd = usd
         lender.loss_event = event

@@ -101,15 +101,6 @@ def void_contract(lot):
 
 
 @rule
-def shorten_contract(lot, part):
-    """Keep ``part`` (a share) of the contract of a lot of which the owner sells the rest."""
-    lot.contracted *= part
-    lot.signed *= part
-    if lot.contracted <= 0.0:
-        lot.customer = -1
-
-
-@rule
 def is_free(lot):
     """Return whether nobody has a claim on a lot: no loan, no contract alive or broken, no offer."""
     return lot.loan < 0 and lot.contracted == 0.0 and lot.signed == 0.0 and lot.offered == 0.0

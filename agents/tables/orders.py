@@ -50,6 +50,15 @@ def open_order(orders, clock, operator, chip, units, cost, due):
 
 
 @rule
+def balance_due(cost, advance, deposit):
+    """Return what an operator still has to pay for a unit at its delivery (USD).
+
+    Its ``cost`` less the ``deposit`` (a share of it) less the ``advance`` of a lender (USD a unit); nothing when these cover it.
+    """
+    return max(0.0, cost * (1.0 - deposit) - advance)
+
+
+@rule
 def close_order(orders, clock, k):
     """Give the row of a commitment that is delivered or cancelled back."""
     order = orders[k]

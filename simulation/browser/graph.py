@@ -125,7 +125,7 @@ class Graph:
         """Return each node's balance sheet (USD): assets of lenders and operators, budgets of buyers."""
         lenders, operators = world.lenders, world.operators
         own = [
-            lenders.cash + lenders.book - lenders.allowance + lenders.lent_lines + lenders.seized_value,
+            lenders.cash + lenders.book - lenders.allowance + lenders.lent_lines + lenders.seized_claim,
             np.maximum(
                 operators.cash + operators.gpu_value + operators.rig_value + operators.btc * world.clock[0].btc,
                 operators.debt,

@@ -90,7 +90,7 @@ def _lender(world: World, node: int, names: Names) -> dict[str, Any]:
     )[lender.status]
     balance = [
         ("cash", lender.cash), ("claims on operators", lender.book), ("loss allowance", -lender.allowance),
-        ("warehouse lines lent", lender.lent_lines), ("seized hardware", min(lender.seized_value, lender.allowance)),
+        ("warehouse lines lent", lender.lent_lines), ("seized hardware", lender.seized_claim),
         ("deposits", -lender.deposits), ("warehouse lines borrowed", -lender.borrowed), ("equity", lender.equity),
     ]  # fmt: skip
     facts = [

@@ -79,7 +79,6 @@ def open_books(w, clock):
     for lender in w.lenders:
         clock.open_cash_lenders += lender.cash
         lender.open_equity = lender.equity
-        lender.losses_month = 0.0
         lender.lent_month = 0.0
         lender.left_month = 0.0
         lender.run_share = 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from agents.lenders.marks import seized_at
 from agents.rule import rule
 from agents.tables.buyers import BuyerKind
 from agents.tables.events import EventKind
@@ -174,7 +173,7 @@ def record_kinds(w, clock):
         out.cash += lender.cash
         out.loans += lender.book - lender.allowance
         out.lines += lender.lent_lines
-        out.hardware += seized_at(lender)
+        out.hardware += lender.seized_claim
         out.debt += lender.deposits + lender.borrowed
         out.losses += lender.losses
         out.passed += lender.passed

@@ -146,12 +146,14 @@ def test_seized_hardware_goes_to_the_outside_investors(had):
     other, free = add_lot(w, node=1, units=20.0), add_lot(w, node=operator_node(w), units=30.0)
     held = [add_lot(w, node=2, units=2.0)] if had else []
     w.lenders.seized_units[:] = 16.0, 20.0, 2.0
+    w.lenders.seized_claim[:] = 5.0
     hand_over_hardware(w, 0, 2)
     assert chain(w, 0) == []
     # Handed over one by one from the head of the list, which is the lot that came last.
     assert chain(w, 2) == [first, second, third, *held]
     assert (chain(w, 1), chain(w, operator_node(w))) == ([other], [free])
     assert w.lenders.seized_units.tolist() == [0.0, 20.0, 2.0 + 16.0]
+    assert w.lenders.seized_claim.tolist() == [0.0, 5.0, 5.0]
 
 
 def test_who_holds_no_hardware_hands_none_over():
@@ -297,6 +299,7 @@ def test_depositors_and_lines_are_paid_the_same_share_and_the_rest_is_their_loss
     assert w.lenders.lent_lines[1:4].tolist() == [160.0, 0.0, 0.0]
     # Lender 1 loses 30 of its 40, lender 3 60 of its 80 and remembers a larger loss.
     assert w.lenders.losses[1:4].tolist() == pytest.approx([39.0, 0.0, 60.0])
+    assert w.lenders.losses_month[1:4].tolist() == pytest.approx([36.0, 0.0, 60.0])
     assert (w.lenders[1].loss_event, w.lenders[1].loss_event_usd) == (1, pytest.approx(30.0))
     assert (w.lenders[3].loss_event, w.lenders[3].loss_event_usd) == (0, 65.0)
     assert booked(w) == pytest.approx({Flow.DEPOSIT_CLEARED: 50.0, Flow.LINE_CLEARED: 30.0})
@@ -440,6 +443,7 @@ def commitments(*, status: LenderStatus = LenderStatus.FAILED, **terms: float):
     put(w.lenders[1], status=status, committed=100.0, last_event=0, call_event=1)
     w.lenders[0].committed = 500.0
     w.operators[1].committed = 7.0
+    w.orders.cost[:5] = 100.0
     for k, columns in enumerate(
         (
             {"operator": 0, "lender": 0, "units": 5.0, "advance": 10.0},
@@ -485,6 +489,15 @@ def test_every_commitment_is_withdrawn_and_a_lender_commits_no_less_than_nothing
         (operator_node(w, 1), 1),
         (operator_node(w, 0), 1),
     ]
+
+
+def test_an_advance_above_what_was_due_leaves_no_more_to_pay_than_that():
+    w = commitments(credit_deposit=0.25)
+    w.orders[1].advance = 80.0
+    withdraw_commitments(w, w.clock[0])
+    # 75 of 100 are due a unit, and nothing of it was from the operator.
+    assert w.operators[1].committed == pytest.approx(7.0 + 3 * 75.0)
+    assert events(w)[2].usd == 3 * 80.0
 
 
 def test_nothing_is_withdrawn_while_the_lender_is_sound_or_in_the_frozen_twin():

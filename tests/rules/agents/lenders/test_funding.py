@@ -104,9 +104,10 @@ def test_a_line_that_is_not_drawn_costs_nothing_and_the_next_one_is_paid():
         ({}, {"kind": LenderKind.OUTSIDE}, 0),
     ],
 )
-def test_a_closed_line_opens_again_when_both_sides_are_sound(debtor, creditor, opens):
+@pytest.mark.parametrize("drawn", [100.0, 0.0])
+def test_a_closed_line_opens_again_when_both_sides_are_sound_repaid_or_not(debtor, creditor, opens, drawn):
     w = world(lenders=2, lines=((0, 1),), funding_line_health=0.75)
-    put(w.lines[0], drawn=100.0, open=0)
+    put(w.lines[0], drawn=drawn, open=0)
     put(w.lenders[0], **{"cash": 50.0, "capital_target": 0.5, "capital_ratio": 0.4} | debtor)
     put(w.lenders[1], **{"capital_target": 0.25, "capital_ratio": 0.2} | creditor)
     pay_lines(w, w.clock[0])
@@ -235,7 +236,7 @@ def test_a_small_need_is_met():
 def sound_lender(w, **columns: float):
     """Lender 0 with 60 in cash and 580 of assets that its equity of 100 lets grow to 1000; it owes depositors 400."""
     usual = {
-        "cash": 60.0, "book": 500.0, "allowance": 20.0, "lent_lines": 30.0, "seized_value": 10.0,
+        "cash": 60.0, "book": 500.0, "allowance": 20.0, "lent_lines": 30.0, "seized_claim": 10.0,
         "deposits": 400.0, "equity": 100.0, "capital_target": 0.1, "capital_minimum": 0.08,
     }  # fmt: skip
     return put(w.lenders[0], **usual | columns)
@@ -290,7 +291,7 @@ def test_new_deposits_come_up_to_the_need_the_growth_of_funding_and_what_equity_
 def test_a_lender_wants_no_more_cash_than_it_has_assets_and_commitments():
     w = world()
     # Deliveries of 500; 20 in cash, claims of 15 less 5, lines of 6 and hardware of 4: 40, and 30 committed.
-    lender = sound_lender(w, cash=20.0, book=15.0, allowance=5.0, lent_lines=6.0, seized_value=4.0, committed=30.0)
+    lender = sound_lender(w, cash=20.0, book=15.0, allowance=5.0, lent_lines=6.0, seized_claim=4.0, committed=30.0)
     fund(w, lender, 500.0)
     assert lender.cash == pytest.approx(70.0)
 
@@ -494,12 +495,13 @@ def test_outside_investors_pay_out_what_they_receive_and_put_in_what_they_pay():
         assert (outside.losses_year, outside.advance_rate) == (0.0, 0.3)
 
 
-@pytest.mark.parametrize(("month", "year"), [(7.0, 117.0), (0.5, 110.5), (-20.0, 110.0)])
-def test_losses_of_a_year_fade_by_a_twelfth_a_month_and_gains_do_not_count(month, year):
+@pytest.mark.parametrize(("month", "year"), [(7.0, 117.0), (0.5, 110.5), (-20.0, 90.0), (-110.5, 0.0)])
+def test_losses_of_a_year_fade_by_a_twelfth_a_month_and_what_was_provided_too_much_comes_back(month, year):
     w = world()
     put(w.lenders[0], losses_year=120.0, losses_month=month)
     fund_lenders(w, w.clock[0])
     assert w.lenders[0].losses_year == pytest.approx(year)
+    assert w.lenders[0].losses_month == 0.0
 
 
 def test_the_advance_rate_falls_with_losses_the_haircut_and_policy():

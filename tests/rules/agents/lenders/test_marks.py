@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from agents.lenders.marks import count_unsold, loan_allowance, mark_lot, provide, revalue, seized_at
+from agents.operators.default import pay_estates
 from agents.tables.events import Cause, EventKind, log_event
-from agents.tables.loans import LoanKind, LoanStatus
-from tests.rules.worlds import add_loan, add_lot, buyer_node, operator_node, small_world
+from agents.tables.loans import LoanKind, LoanStatus, recover
+from agents.tables.lots import close_lot, link_lot, unlink_lot
+from agents.tables.operators import OperatorStatus
+from tests.rules.worlds import add_loan, add_lot, buyer_node, operator_node, put, small_world
 
 
 # --- marks -----------------------------------------------------------------------------------------------------
@@ -140,11 +143,14 @@ def test_losses_of_the_month_are_the_change_of_the_allowance_however_often_it_is
     w = provided()
     add_loan(w, usd=100.0, collateral=70.0)  # 3
     add_loan(w, usd=200.0, collateral=120.0, status=LoanStatus.CALLED, last_event=happened(w, 4))  # 32
-    w.lenders[0].allowance = 5.0
+    # In default since: 300, of which seized hardware covers 260.
+    add_loan(w, usd=300.0, collateral=260.0, status=LoanStatus.DEFAULTED, last_event=happened(w, 5))
+    w.lenders[0].allowance, w.lenders[0].seized_claim = 50.0, 45.0
     w.lenders[0].losses_month = 11.0
     for _ in range(2):
         provide(w, w.clock[0])
-        assert w.lenders[0].losses_month == pytest.approx(11 + 35 - 5)
+        assert w.lenders[0].losses_month == pytest.approx(11 + 35 + 40 - 5)
+        assert w.lenders[0].losses == 0.0
 
 
 def test_the_largest_loss_of_the_month_is_remembered_with_its_event():
@@ -157,6 +163,7 @@ def test_the_largest_loss_of_the_month_is_remembered_with_its_event():
     add_loan(w, usd=100.0, last_event=news[0], **called)  # 0.4 x 50 = 20
     add_loan(w, usd=90.0, last_event=news[2], **called)  # 0.4 x 40 = 16
     add_loan(w, usd=950.0, last_event=news[3], collateral=50.0)  # 90, but it performs: its call was met
+    add_loan(w, usd=500.0, last_event=news[3], collateral=485.0, status=LoanStatus.DEFAULTED)  # 15: the rest is seized
     add_loan(w, usd=400.0, lender=1, last_event=old, **called)
     provide(w, w.clock[0])
     assert (w.lenders[0].loss_event, w.lenders[0].loss_event_usd) == (news[0], pytest.approx(20.0))
@@ -171,22 +178,88 @@ def test_a_claim_to_which_nothing_happened_has_no_event_of_a_loss():
     assert (w.lenders[0].loss_event, w.lenders[0].loss_event_usd) == (-1, 0.0)
 
 
-@pytest.mark.parametrize(("value", "allowance", "carried"), [(50.0, 80.0, 50.0), (80.0, 50.0, 50.0)])
-def test_seized_hardware_is_carried_at_its_mark_but_not_above_the_claims_it_stands_for(value, allowance, carried):
-    lender = small_world().lenders[0]
-    lender.seized_value, lender.allowance = value, allowance
-    assert seized_at(lender) == carried
+@pytest.mark.parametrize(
+    ("status", "collateral", "carried"),
+    [
+        (LoanStatus.DEFAULTED, 50.0, 50.0),
+        (LoanStatus.DEFAULTED, 130.0, 100.0),  # not above the claim
+        (LoanStatus.PERFORMING, 50.0, 0.0),  # pledged, not seized
+        (LoanStatus.CALLED, 50.0, 0.0),
+    ],
+)
+def test_hardware_seized_for_a_claim_is_carried_at_its_mark_but_not_above_the_claim(status, collateral, carried):
+    w = small_world()
+    assert seized_at(w.loans[add_loan(w, usd=100.0, status=status, collateral=collateral)]) == carried
+
+
+def test_what_covers_one_claim_twice_does_not_stand_for_another():
+    w = provided()
+    w.lenders.seized_claim[:] = 900.0
+    add_loan(w, usd=100.0, collateral=300.0, status=LoanStatus.DEFAULTED)
+    add_loan(w, usd=200.0, collateral=30.0, status=LoanStatus.DEFAULTED)
+    add_loan(w, usd=400.0, collateral=400.0)
+    provide(w, w.clock[0])
+    assert w.lenders.seized_claim.tolist() == [100.0 + 30.0, 0.0, 0.0]
+
+
+def test_over_rounds_and_months_losses_of_the_month_add_up_to_what_was_lost_in_the_end():
+    w = small_world(lenders=1, operators=2, terms=IMPAIRED)
+    clock, lender, fallen = w.clock[0], put(w.lenders[0], mark_to_market=1.0), w.operators[0]
+    falls, recovers = add_loan(w, usd=1000.0), add_loan(w, operator=1, usd=900.0)
+    lot = w.lots[add_lot(w, node=operator_node(w), loan=falls)]
+    add_lot(w, node=operator_node(w, 1), units=1.0, loan=recovers)
+    noted = []
+
+    def look(appraisal: float) -> None:
+        w.chips[0].appraisal = appraisal
+        revalue(w, clock)
+        provide(w, clock)
+
+    def set_terms() -> None:
+        noted.append(float(lender.losses_month))
+        lender.losses_month = 0.0
+
+    # Both are covered; then one is called, defaults and is looked at again at a lower mark.
+    look(1000.0)
+    w.loans[falls].status = LoanStatus.CALLED
+    look(20.0)
+    put(w.loans[falls], status=LoanStatus.DEFAULTED, exposure=1000.0, last_event=happened(w, 5))
+    fallen.status = OperatorStatus.DEFAULTED
+    unlink_lot(w.lots, w.first_lot, 0)
+    link_lot(w.lots, w.first_lot, 0, 0)
+    look(20.0)
+    look(15.0)
+    set_terms()
+    assert noted == pytest.approx([1000.0 - 10 * 15.0 + 0.25 * 885.0])
+    # A mark that moves after the terms are set counts in the month that follows.
+    look(18.0)
+    # Sold in two parts, above and below the mark.
+    for units, usd in ((4.0, 90.0), (6.0, 60.0)):
+        lot.units -= units
+        lender.cash += usd
+        recover(w.loans[falls], usd, fallen, lender, clock, w.book)
+        look(18.0)
+    set_terms()
+    # The estate pays 50 and is over, the rest is written off; the other loan is covered again.
+    close_lot(w.lots, w.first_lot, clock, 0)
+    fallen.cash = 50.0
+    pay_estates(w, clock)
+    look(900.0)
+    set_terms()
+    assert w.loans[falls].status == LoanStatus.FREE
+    assert lender.losses == pytest.approx(1000.0 - 90.0 - 60.0 - 50.0)
+    assert sum(noted) == pytest.approx(lender.losses)
 
 
 def test_equity_is_what_cash_claims_hardware_and_lines_exceed_liabilities_by():
     w = provided()
-    add_loan(w, usd=200.0, collateral=10.0, status=LoanStatus.DEFAULTED)
+    add_loan(w, usd=200.0, collateral=100.0, status=LoanStatus.DEFAULTED)
     add_loan(w, usd=400.0, collateral=900.0)
     lender = w.lenders[0]
-    lender.cash, lender.lent_lines, lender.seized_value = 70.0, 30.0, 100.0
+    lender.cash, lender.lent_lines, lender.seized_value = 70.0, 30.0, 1000.0
     lender.deposits, lender.borrowed = 180.0, 20.0
-    add_loan(w, usd=40.0, lender=1, status=LoanStatus.DEFAULTED)
-    w.lenders[1].cash, w.lenders[1].seized_value, w.lenders[1].deposits = 10.0, 90.0, 5.0
+    add_loan(w, usd=40.0, lender=1, collateral=90.0, status=LoanStatus.DEFAULTED)
+    w.lenders[1].cash, w.lenders[1].deposits = 10.0, 5.0
     provide(w, w.clock[0])
     # 70 in cash, 600 of claims less 200 in default, hardware of 100, lines of 30: 600 in all.
     assert lender.equity == pytest.approx(600 - 180 - 20)

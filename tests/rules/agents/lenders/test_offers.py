@@ -120,7 +120,7 @@ def test_a_longer_underwriting_life_raises_the_loan():
         ({"capital_minimum": 0.2, "capital_ratio": 0.21}, 400.0),
         ({"capital_minimum": 0.2, "capital_ratio": 0.19}, 0.0),
         # A small lender lends, one without capital or that is none does not.
-        ({"equity": 0.5, "book": 0.0, "allowance": 0.0, "seized_value": 0.0, "lent_lines": 0.0, "committed": 0.0,
+        ({"equity": 0.5, "book": 0.0, "allowance": 0.0, "seized_claim": 0.0, "lent_lines": 0.0, "committed": 0.0,
           "lent_month": 0.0}, 0.5 * 0.5 / 0.2),
         ({"equity": 0.0}, 0.0),
         ({"equity": -200.0}, 0.0),
@@ -133,7 +133,7 @@ def test_room_to_lend_is_what_capital_and_growth_leave_closing_by_degrees(case, 
     w = small_world(terms={"funding_growth_limit": 0.5})
     lender = with_columns(
         w.lenders[0], equity=200.0, capital_target=0.2, capital_minimum=0.1, capital_ratio=0.3, book=500.0,
-        allowance=50.0, seized_value=30.0, lent_lines=20.0, committed=100.0, lent_month=50.0,
+        allowance=50.0, seized_claim=30.0, lent_lines=20.0, committed=100.0, lent_month=50.0,
     )  # fmt: skip
     assert lending_room(with_columns(lender, **case), w.terms[0]) == pytest.approx(room)
 

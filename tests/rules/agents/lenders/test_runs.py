@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from agents.lenders.marks import provide
 from agents.lenders.runs import (
     _LINE,
     _LINES_OF,
@@ -549,20 +550,36 @@ def test_claims_are_listed_in_the_very_first_round():
 def test_a_loan_is_sold_at_a_discount_on_what_it_is_carried_at():
     w = world()
     lender = put(w.lenders[0], cash=5.0, equity=90.0, eligible=500.0, mark_to_market=0.4, losses=2.0, losses_month=3.0)
+    lender.allowance = 50.0
     k = add_loan(w, usd=100.0, collateral=60.0)
     put(w.lenders[1], book=11.0)
     lender.book = 400.0
     with paid_in_full(w):
         raised = raise_cash(w, w.clock[0], 0, lender, 50.0)
-    # 40 are not covered, 0.5 x 0.4 of them provided for: 0.75 x (100 - 8) = 69, a loss of 31.
+    # 40 are not covered, 0.5 x 0.4 of them provided for: 0.75 x (100 - 8) = 69, a loss of 31, 8 of it known before.
     assert raised == pytest.approx(69.0)
-    assert (lender.cash, lender.book, lender.equity) == pytest.approx((74.0, 300.0, 59.0))
-    assert (lender.losses, lender.losses_month) == pytest.approx((33.0, 34.0))
+    assert (lender.cash, lender.book, lender.equity) == pytest.approx((74.0, 300.0, 67.0))
+    assert lender.allowance == pytest.approx(42.0)
+    assert (lender.losses, lender.losses_month) == pytest.approx((33.0, 26.0))
     assert lender.eligible == pytest.approx(440.0)
     assert w.loans[k].lender == 1
     assert (w.loans[k].principal, w.operators[0].debt) == (100.0, 100.0)
     assert (w.lenders[1].book, w.lenders[1].cash) == (111.0, 0.0)
     assert booked(w) == pytest.approx({Flow.BOOK_SALE: 69.0})
+
+
+def test_equity_is_the_same_when_losses_are_provided_for_again_after_a_sale():
+    w = world()
+    lender = put(w.lenders[0], cash=50.0, mark_to_market=0.4)
+    add_loan(w, usd=100.0, collateral=60.0)
+    add_loan(w, usd=200.0, collateral=100.0)
+    provide(w, w.clock[0])
+    raise_cash(w, w.clock[0], 0, lender, 50.0)
+    equity, losses = float(lender.equity), float(lender.losses_month)
+    provide(w, w.clock[0])
+    assert lender.equity == pytest.approx(equity)
+    # Provided for: 8 of the one sold, 20 of the other; the sale cost 23 more.
+    assert lender.losses_month == pytest.approx(losses) == pytest.approx(8 + 20 + 23)
 
 
 @pytest.mark.parametrize(

@@ -62,12 +62,12 @@ def failing(**clock: float):
         setattr(w.clock[0], name, value)
     op = w.operators[1]
     op.cash, op.btc, op.eth, op.rig_value, op.hashrate = 100.0, 2.0, 3.0, 40.0, 7.0
-    op.debt, op.arrears, op.thin_months = 500.0, 30.0, 4
+    op.debt, op.arrears, op.thin_months, op.committed = 500.0, 30.0, 4, 60.0
     op.failing, op.failing_event = 1 + Cause.CASH_FLOW, call
     return w, op
 
 
-def test_a_default_is_logged_with_its_cause_and_what_triggered_it_and_ends_arrears():
+def test_a_default_is_logged_with_its_cause_and_what_triggered_it_and_ends_arrears_and_commitments():
     w, op = failing(debt_defaulted=11.0, news=3, last_shock=0)
     declare(w, w.clock[0], 1, op)
     event = events(w)[2]
@@ -80,7 +80,7 @@ def test_a_default_is_logged_with_its_cause_and_what_triggered_it_and_ends_arrea
     assert (event.other, event.chip, event.units, event.usd) == (-1, -1, 0.0, 500.0)
     assert (op.status, op.default_month, op.default_cause) == (OperatorStatus.DEFAULTED, 9, Cause.CASH_FLOW)
     assert (op.exposure, op.last_event) == (500.0, 2)
-    assert (op.failing, op.arrears, op.thin_months) == (0, 0.0, 0)
+    assert (op.failing, op.arrears, op.thin_months, op.committed) == (0, 0.0, 0, 0.0)
     assert (w.clock[0].debt_defaulted, w.clock[0].news, w.clock[0].last_shock) == (511.0, 4, 2)
     assert op.debt == 500.0
 
@@ -388,6 +388,15 @@ def test_a_claim_is_written_off_when_neither_collateral_nor_estate_is_left(
     assert loan.status == (LoanStatus.FREE if written_off else LoanStatus.DEFAULTED)
     left = 0.0 if written_off else principal - cash
     assert (loan.principal, w.lenders[0].book, op.debt) == pytest.approx((left, left, left))
+
+
+@pytest.mark.parametrize(("lot", "written_off"), [(False, 60.0), (True, 0.0)])
+def test_equal_claims_on_an_estate_are_written_off_together(lot, written_off):
+    w, op, (a, b) = estate((50.0, 0.0), (50.0, 0.0), cash=40.0, lot=lot)
+    pays(w, pay_estates)
+    assert list(w.lenders.cash) == pytest.approx([20.0, 20.0, 0.0])
+    assert w.clock[0].losses == pytest.approx(written_off)
+    assert a.status == b.status == (LoanStatus.DEFAULTED if lot else LoanStatus.FREE)
 
 
 def test_only_estates_pay():

@@ -227,6 +227,8 @@ def test_a_lender_pays_no_more_than_the_balance():
     deliver(w, order)
     assert (w.operators[1].debt, w.lenders[2].cash) == pytest.approx((900.0, 4100.0))
     assert w.operators[1].cash == pytest.approx(3.0)
+    # Nothing was due from the operator, so that nothing that it has committed elsewhere ends.
+    assert w.operators[1].committed == 400.0
 
 
 def test_commitments_do_not_fall_below_zero():
@@ -272,7 +274,9 @@ def test_a_loan_of_a_dollar_is_not_opened(units, loan):
     # 8 x 0.125 = 1 USD, 16 x 0.125 = 2 USD.
     w, order = ordered(units=units, advance=0.125, cash=9000.0)
     w.terms[0].credit_deposit = 0.5
-    deliver_order(order, w, w.clock[0])
+    # A dollar that nobody lends is not paid either.
+    deliver(w, order)
+    assert w.book[Flow.VENDOR_DELIVERY] == pytest.approx(units * (50.0 - 0.125) + (2.0 if loan == 0 else 0.0))
     (lot,) = lots_of(w, operator_node(w, 1))
     assert lot.loan == loan
     assert w.operators[1].debt == pytest.approx(2.0 if loan == 0 else 0.0)

@@ -16,7 +16,6 @@ from agents.tables.lots import (
     link_lot,
     open_lot,
     receive_units,
-    shorten_contract,
     sign_lot,
     unlink_lot,
     void_contract,
@@ -182,14 +181,6 @@ def test_a_lot_without_its_customer_has_no_contract_and_what_was_signed_stands_u
     ended(lot)
     assert of(lot, LET) == LET | {"customer": -1, "contracted": 0.0}
     assert of(lot, SIGNED) == SIGNED | {"signed": signed}
-
-
-@pytest.mark.parametrize(("part", "customer"), [(0.5, 3), (0.0, -1)])
-def test_a_contract_shrinks_with_the_lot(part, customer):
-    lot = let()
-    shorten_contract(lot, part)
-    assert of(lot, LET) == LET | {"customer": customer, "contracted": 0.4 * part}
-    assert of(lot, SIGNED) == SIGNED | {"signed": 0.6 * part}
 
 
 @pytest.mark.parametrize("columns", [{}, {"loan": 0}, {"contracted": 0.1}, {"signed": 0.1}, {"offered": 1.0}])

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agents.tables.clock import Fault
-from agents.tables.orders import close_order, open_order
+from agents.tables.orders import balance_due, close_order, open_order
 from tests.rules.worlds import small_world
+
+
+@pytest.mark.parametrize(
+    ("advance", "deposit", "due"),
+    [(0.0, 0.0, 200.0), (0.0, 0.1, 180.0), (120.0, 0.1, 60.0), (180.0, 0.1, 0.0), (190.0, 0.1, 0.0)],
+)
+def test_a_unit_still_costs_what_deposit_and_advance_leave_and_nothing_when_they_cover_it(advance, deposit, due):
+    assert balance_due(200.0, advance, deposit) == pytest.approx(due)
 
 
 def test_a_commitment_takes_the_first_free_row_and_says_who_what_and_when():

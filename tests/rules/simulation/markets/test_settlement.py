@@ -9,7 +9,7 @@ from agents.tables.clock import Fault
 from agents.tables.events import SaleReason
 from agents.tables.ledger import Flow
 from agents.tables.loans import LoanStatus
-from simulation.markets.auction import ASK_FILL, BID_FILL, BIDDER, HOPS, LOT
+from simulation.markets.order_book import ASKS, FILL, HOPS, ORDERS, SOLD
 from simulation.markets.settlement import (
     book_sale,
     charge_buyer,
@@ -18,7 +18,7 @@ from simulation.markets.settlement import (
     log_trade,
     pay_seller,
     sell_units,
-    settle,
+    settle_item,
 )
 from tests.rules.worlds import add_loan, add_lot, cash_of, explained, small_world
 
@@ -360,9 +360,12 @@ def test_in_the_impersonal_market_nobody_in_particular_pays():
 def test_a_part_of_a_lot_is_sold_and_the_rest_stays_for_sale():
     w = market()
     put(w.operators[1], used_power=50.0)
-    k = add_lot(w, node=OTHER_PEER, chip=1, units=10.0, offered=7.0)
+    k = add_lot(w, node=OTHER_PEER, chip=1, units=10.0, offered=7.0, contracted=0.6)
     sold(w, k, USER)
     assert (w.lots[k].units, w.lots[k].offered, w.lots[k].owner) == pytest.approx((10 - 4, 7 - 4, OTHER_PEER))
+    # Contracts go with the units: what is let of the rest is the same share, and the buyer gets none.
+    assert w.lots[k].contracted == 0.6
+    assert w.lots[w.first_lot[USER]].contracted == 0.0
     assert w.operators[1].used_power == pytest.approx(50 - 4 * 3)
     assert w.operators[0].used_power == 0.0
     assert w.lots[w.first_lot[USER]].units == 4.0
@@ -448,13 +451,17 @@ def test_peers_and_buyers_trade_with_their_like():
 def settled(bids, asks):
     """Settle at 60: bids are (bidder, units, hops), asks units of one lot of ten each of operator 0; return trades."""
     w = market()
-    for i, (bidder, units, hops) in enumerate(bids):
-        w.ranking[BIDDER, i], w.scratch[BID_FILL, i], w.scratch[HOPS, i] = bidder, units, hops
-    for j, units in enumerate(asks):
-        k = add_lot(w, node=PEER, chip=1)
-        w.ranking[LOT, j], w.scratch[ASK_FILL, j] = k, units
-    settle(w, w.clock[0], len(bids), len(asks), 60.0)
-    left = [w.lots[w.ranking[LOT, j]].units for j in range(len(asks))]
+    # Item 1; the one before and the one after it are none of its.
+    w.item[ORDERS, :4] = 0, 1, 1 + len(bids), 2 + len(bids)
+    w.item[ASKS, :4] = 0, 1, 1 + len(asks), 2 + len(asks)
+    w.order[FILL, : len(bids) + 2] = w.ask[SOLD, : len(asks) + 2] = 3.0
+    w.price[:3] = 1.0, 60.0, 2.0
+    for i, (bidder, units, hops) in enumerate(bids, 1):
+        w.bidder[i], w.order[FILL, i], w.order[HOPS, i] = bidder, units, hops
+    for j, units in enumerate(asks, 1):
+        w.ask_lot[j], w.ask[SOLD, j] = add_lot(w, node=PEER, chip=1), units
+    settle_item(w, w.clock[0], 1)
+    left = [w.lots[w.ask_lot[j]].units for j in range(1, len(asks) + 1)]
     return w, [(t.buyer, t.units, t.hops, t.price) for t in w.trades[: w.clock[0].trades]], left
 
 
@@ -487,10 +494,7 @@ def test_dust_is_not_traded(dust, sales):
         assert len(trades) == sales
 
 
-def test_only_the_bids_and_asks_that_count_are_settled():
-    w, trades, _ = settled([(B_USER, 3.0, 1)], [2.0])
-    assert [t[1] for t in trades] == [2.0]
-    w.scratch[BID_FILL, 0] = w.scratch[ASK_FILL, 0] = 3.0
-    settle(w, w.clock[0], 0, 1, 60.0)
-    settle(w, w.clock[0], 1, 0, 60.0)
-    assert w.clock[0].trades == 1
+def test_only_the_bids_and_asks_of_the_item_are_settled():
+    for bids, asks, units in (([(B_USER, 3.0, 1)], [2.0], [2.0]), ([(B_USER, 2.0, 1)], [3.0], [2.0]), ([], [3.0], [])):
+        _, trades, _ = settled(bids, asks)
+        assert [t[1] for t in trades] == units

@@ -300,13 +300,13 @@ def test_there_is_a_row_for_every_kind():
     assert not w.kind_panel[:N_KINDS].kind.any(), "the month before is left alone"
 
 
-def test_lenders_are_added_up_by_kind_claims_less_allowance_hardware_never_above_it():
+def test_lenders_are_added_up_by_kind_claims_less_allowance_hardware_as_it_is_carried():
     w = small_world(lenders=3, months=2)
     w.lenders.kind[:] = LenderKind.INSURER, LenderKind.BDC, LenderKind.INSURER, LenderKind.OUTSIDE
     w.lenders[2].status = LenderStatus.FAILED
     for name, values in {
         "cash": (10.0, 1.0, 20.0, 0.0), "book": (100.0, 2.0, 300.0, 0.0), "allowance": (30.0, 0.5, 40.0, 0.0),
-        "lent_lines": (5.0, 3.0, 7.0, 0.0), "seized_value": (90.0, 0.0, 8.0, 0.0),
+        "lent_lines": (5.0, 3.0, 7.0, 0.0), "seized_claim": (30.0, 0.0, 8.0, 0.0),
         "deposits": (50.0, 4.0, 60.0, 0.0), "borrowed": (3.0, 6.0, 9.0, 0.0),
     }.items():  # fmt: skip
         w.lenders[name] = values
