@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.command import evidence, explain, sweeps, terminal
+from experiments.command import calibrate, evidence, explain, sweeps, terminal
 from experiments.command.terminal import Config, Set, load_engine, make_console, print_table, write_whole
 
 app = typer.Typer(
@@ -176,6 +176,9 @@ sweeps.add_to(app)
 evidence.add_to(app)
 
 
+calibrate.add_to(app)
+
+
 # --- explain ------------------------------------------------------------------------------------------------------
 
 app.command()(explain.explain)
@@ -215,29 +218,3 @@ def bench(
     kernels = 1e9 * statistics.median(kernels for _, kernels, _ in timed) / (agents * scenario.run.months)
     print(f"{agents} agents, {scenario.run.months} months: {kernels:.0f} ns an agent and month in kernels")
     print(f"First run: {first:.1f} s, with compiling or loading the compiled rules")
-
-
-@app.command()
-def calibrate(
-    config: Config,
-    seeds: Annotated[int, typer.Option(min=2, help="number of seeds")] = 200,
-    first: Annotated[int, typer.Option(min=1, help="first seed; the base was tuned on 1 to 200")] = 1001,
-    signs: Annotated[bool, typer.Option(help="also measure the signs of seven changes on paired draws")] = True,
-    write: Annotated[Path | None, typer.Option(help="Markdown file whose generated block is replaced")] = None,
-    set_: Set = None,
-) -> None:
-    """Compare a scenario with its calibration targets: moments of the data, risk, signs."""
-    from simulation.scenario.config import load_scenario
-
-    scenario = load_scenario(config, _overrides(set_, None))
-    console = make_console(stderr=True)
-    load_engine(console)
-    from experiments.documents.generated import write_block
-    from experiments.evidence.calibrate import calibration
-
-    with console.status(f"Running {seeds} seeds" + (" and the pairs" if signs else "")):
-        text = calibration(scenario, seeds, signs, first)
-    print(text)
-    if write is not None:
-        write_block(write, "calibration", text, f"firesale calibrate {config} --seeds {seeds} --first {first}")
-        print(f"Written to {write}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from experiments.command import terminal
-from experiments.command.terminal import Config, Set, load_engine, make_console, print_table, write_whole
+from experiments.command.terminal import Config, Set, duration, load_engine, make_console, print_table, write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -179,7 +179,7 @@ def _say_plan(study: Any, seconds: float, done: int, place: str, width: int, wha
         ),
         (
             "time",
-            f"about {_duration(left * seconds / width)} on {width} {what}, without start and report ({1e3 * seconds:.1f} ms a run, the median of three measured now)",
+            f"about {duration(left * seconds / width)} on {width} {what}, without start and report ({1e3 * seconds:.1f} ms a run, the median of three measured now)",
         ),
         ("disk", f"about {_bytes(size)} in {place}"),
     ]
@@ -188,14 +188,6 @@ def _say_plan(study: Any, seconds: float, done: int, place: str, width: int, wha
 
 def _bytes(size: float) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(0.1, size / 1e6):.1f} MB"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return "a second"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def claims(

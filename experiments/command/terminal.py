@@ -42,6 +42,15 @@ def make_console(stderr: bool = False, quiet: bool = False) -> Console:
     return console if console.is_terminal else Console(stderr=stderr, quiet=quiet, width=max(console.width, 200))
 
 
+def duration(seconds: float) -> str:
+    """Return how long something takes, in words."""
+    if seconds < 1:
+        return "a second"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def load_engine(console: Console) -> Callable[..., Any]:
     """Return ``simulation.runs.run``, saying so if the first run will compile the rules."""
     with console.status("Loading"):

@@ -24,9 +24,9 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from simulation.scenario.checking import _needed, _validated
 from simulation.scenario.document import _merge, _nearest, _read_chain
-from simulation.scenario.faults import ConfigError, Fault, Spot
-from simulation.scenario.overrides import Overrides, _override, _pairs
-from simulation.scenario.paths import Keys, _dotted, _get, _plain
+from simulation.scenario.faults import ConfigError, Fault, Spot, _Refused
+from simulation.scenario.overrides import Overrides, _locate, _override, _pairs
+from simulation.scenario.paths import Keys, _dotted, _get, _plain, _printable
 from simulation.scenario.scenario import Scenario
 from simulation.scenario.walking import _defaults, _fields, _file_parameters, _walk_parameters
 
@@ -61,6 +61,15 @@ def set_path(scenario: Scenario, changes: Overrides, label: str = "") -> Scenari
     spots: dict[Keys, Spot] = {(): Spot(label)}
     _override(doc, spots, changes, label, faults)
     return _validated(doc, spots, faults, [""])
+
+
+def get_path(scenario: Scenario, dotted: str, label: str = "") -> Any:
+    """Return the value of a parameter, named as in :func:`set_path`; lists for tuples. Raises :class:`ConfigError`."""
+    doc = _plain(scenario.model_dump())
+    try:
+        return _get(doc, _locate(dotted, doc))
+    except _Refused as error:
+        raise ConfigError([Fault(label, _printable(dotted), str(error))]) from None
 
 
 def scenario_to_yaml(scenario: Scenario) -> str:
