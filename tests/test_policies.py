@@ -47,6 +47,7 @@ def test_the_stress_is_one(plain):
     [
         {"policy.pacing": 0.2}, {"policy.ltv_slope": 1.0}, {"policy.haircut_relief": 1.0}, {"policy.insurance.coverage": 0.8},
         {"policy.disclosure": 1.0}, {"policy.matched_amortisation": True}, {"policy.backstop.capacity": 1e10},
+        {"vendor.capacity": 1e10},
         {"market.venue": "exchange"}, {"lenders.mark_to_market": 0.0},
     ],
 )  # fmt: skip

@@ -8,13 +8,14 @@ import json
 import numpy as np
 import pytest
 
-from agents.tables.events import EventKind
+from agents.tables.events import Cause, EventKind
 from agents.tables.loans import LoanStatus
 from agents.tables.operators import OperatorStatus
 from simulation import load_scenario, run
 from simulation.browser import choices, panels, series
 from simulation.browser.desk import Desk, Options
 from simulation.browser.graph import Graph
+from simulation.browser.narrate import narrate
 from simulation.browser.portrait import node_state, portrait
 from simulation.browser.session import Session
 from simulation.browser.why import chain, why
@@ -172,6 +173,59 @@ def test_sentences_carry_the_numbers_of_the_tables():
     start = f"{session.names[int(e.node)]} defaults on "
     amount = f"${e.usd / 1e6:,.1f}m" if e.usd < 999.5e6 else f"${e.usd / 1e9:,.2f}bn"
     assert any(text.startswith(start + amount) for text in said)
+
+
+def contract_event(session: Session, kind: EventKind, cause: int, node: int, usd: float, parent: int = -1) -> int:
+    """Write an event about contracts on ten GPUs and return its row."""
+    world = session.world
+    row = int(world.clock[0].events)
+    world.events.view(np.ndarray)[row] = (0, 0, kind, cause, node, -1, -1, 10.0, usd, parent)
+    world.clock[0].events = row + 1
+    return row
+
+
+def told_of(session: Session, first: int) -> list[tuple[str, str, tuple[int, ...]]]:
+    entries = narrate(session.world, first, int(session.world.clock[0].trades), session.chips, session.names)
+    return [(entry.level, entry.text, entry.nodes) for entry in entries]
+
+
+def test_customers_that_fail_are_told_with_their_contracts():
+    session = Session(STRESSED, 3)
+    customer = len(session.names)
+    for c, worth in enumerate((0.0, 3e6, 1e6, 2e6, 5e5)):
+        contract_event(session, EventKind.CUSTOMER_FAILED, Cause.NONE, customer + c, worth)
+    said = told_of(session, 0)
+    ends = [f"its contracts, worth ${n}.0m a month on 10 GPUs, end." for n in (3, 2, 1)]
+    assert said == [
+        *(("failure", f"Customer {c} (hyperscaler) fails: {end}", ()) for c, end in zip((2, 4, 3), ends, strict=True)),
+        ("info", "2 customers fail, contracts worth $500k a month.", ()),
+    ]
+
+
+def test_contracts_that_end_are_told_once_for_those_that_failed_and_once_for_those_that_ran_out():
+    session = Session(STRESSED, 3)
+    first = len(session.world.lenders)
+    failed = contract_event(session, EventKind.CUSTOMER_FAILED, Cause.NONE, len(session.names) + 5, 0.0)
+    for o, usd in enumerate((1e6, 4e6, 2e6, 3e6)):
+        contract_event(session, EventKind.CONTRACT_ENDED, Cause.CUSTOMER_FAILURE, first + o, usd, failed)
+    last = contract_event(session, EventKind.CONTRACT_ENDED, Cause.EXPIRY, first, 5e5)
+    named = [session.names[first + o] for o in (1, 3, 2)]
+    assert told_of(session, 0) == [
+        ("info", "1 customer fails without contracts.", ()),
+        (
+            "call",
+            f"$10.0m a month of contracts with customers that failed is not let again: {', '.join(named)} and 1 more.",
+            tuple(first + o for o in (1, 3, 2, 0)),
+        ),
+        ("info", f"$500k a month of contracts that have run out is not let again: {session.names[first]}.", (first,)),
+    ]
+    # A customer stands at the root of a chain of causes, and in no picture.
+    session.world.operators[0].last_event = last - 4
+    session.world.operators[0].status = 1
+    told = why(session.world, first, session.chips, session.names, "2024-01")
+    assert f"contracts of {session.names[first]} worth $1.0m a month ended and were not let again." in told[0]
+    assert "Customer 6 (AI lab) failed: contracts worth $0 a month ended." in told[1]
+    assert Graph(session.world, session.names).lit(session.world, (0, last + 1), (0, 0)) == []
 
 
 def test_every_step_is_told_in_few_sentences_that_json_can_carry():
