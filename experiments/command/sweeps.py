@@ -191,23 +191,62 @@ def _bytes(size: float) -> str:
 
 
 def claims(
-    runs: Annotated[int, typer.Option(min=10, help="runs an arm")] = 100,
+    runs: Annotated[int, typer.Option(min=10, help="runs an arm at the base")] = 100,
     scale: Annotated[int, typer.Option(min=1, help="multiply the runs: the paper version")] = 1,
     out: Annotated[Path, typer.Option(help="folder of claims.md and its figures")] = Path("results/claims"),
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="a base of your own", show_default="the shipped base")
+    ] = None,
+    set_: Set = None,
+    only: Annotated[str, typer.Option(metavar="KEY,...", help="some claims, by comma", show_default="all")] = "",
+    ranges: Annotated[
+        bool,
+        typer.Option(
+            "--ranges", help="also try the range of every parameter without a source: where do verdicts turn?"
+        ),
+    ] = False,
+    budget: Annotated[int | None, typer.Option(min=1, help="runs of the ranges", show_default="100,000")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="a first impression of the ranges: 30,000 runs")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="threads", show_default="all cores")] = None,
+    log: Annotated[Path, typer.Option(help="folder in which runs are kept")] = Path("results/claims-runs"),
 ) -> None:
-    """Test every claim of the article: a paired experiment, a figure and a verdict each."""
+    """Test every claim of the article: a paired experiment, a figure and a verdict each. The same command again goes on."""
+    from simulation.scenario.config import load_scenario
+    from simulation.scenario.document import base_config
+
+    if (budget is not None or quick) and not ranges:
+        raise typer.BadParameter("--budget and --quick are about the ranges: add --ranges")
+    base = load_scenario(config or base_config(), set_ or [])
     console = make_console(stderr=True)
     load_engine(console)
-    from experiments.evidence.claims import write_claims
+    from experiments.evidence.claims.document import chosen, write_claims
+    from experiments.evidence.claims.lab import Engine, Lab, Log
+    from experiments.evidence.claims.ranges import BUDGET, QUICK
 
-    print(
-        write_claims(
-            out,
-            runs * scale,
-            terminal.command(),
-            say=lambda text: console.print(text, highlight=False, markup=False, soft_wrap=True),
-        )
-    )
+    some = chosen(part.strip() for part in only.split(",") if part.strip())
+    limit = (budget or (QUICK if quick else BUDGET)) if ranges else 0
+    say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    kept = Log(log, base)
+    try:
+        with kept.locked(), console.status("Running") as status:
+            lab = Lab(
+                Engine(base), workers=workers or os.cpu_count() or 1, log=kept,
+                tell=lambda lab: status.update(_progress(lab, limit)),
+            )  # fmt: skip
+            file = write_claims(out, base, lab, runs * scale, terminal.command(), budget=limit, claims=some, say=say)
+    except KeyboardInterrupt:
+        say(f"Interrupted; runs are kept in {log}. Go on with the same command: {terminal.command()}")
+        sys.exit(130)
+    print(file)
+
+
+def _progress(lab: Any, budget: int) -> str:
+    """Return how far the runs of the claims are: stage, runs, speed, time that the budget would still take."""
+    text = f"{lab.stage}: {lab.done:,} runs"
+    if not budget:
+        return text
+    left = f", at most {_duration((budget - lab.done) / lab.speed)} left" if lab.speed and lab.done < budget else ""
+    return f"{text} of at most {budget:,}, {lab.speed:.0f} a second{left}"
 
 
 def report(folder: Annotated[str, typer.Argument(metavar="DIR", help="results folder of a sweep")]) -> None:

@@ -6,15 +6,12 @@ uv run python -m experiments.evidence.shared_draws [RUNS]
 from __future__ import annotations
 
 import sys
-from functools import partial
 
 import numpy as np
 
-from experiments.evidence.claims import values
-from simulation.record.summary import summarise
-from simulation.scenario.config import load_scenario, set_path
+from experiments.evidence.claims.lab import Engine, Lab
+from simulation.scenario.config import load_scenario
 from simulation.scenario.document import base_config
-from simulation.world.world import World
 
 MEASURES = ("losses", "debt_peak", "systemic", "cascade_max")
 
@@ -23,20 +20,16 @@ MEASURES = ("losses", "debt_peak", "systemic", "cascade_max")
 _OTHER = 900_001
 
 
-def _measure(world: World, name: str) -> float:
-    return float(summarise(world)[name])
-
-
 def ratios(runs: int) -> dict[str, float]:
     """Return, by measure, the variance of (backstop of $10bn less base) on independent over that on shared draws."""
     base = load_scenario(base_config())
-    policy = set_path(base, {"policy.backstop.capacity": 1.0e10})
-    found = {}
-    for name in MEASURES:
-        read = partial(_measure, name=name)
-        one, shared, apart = (values(s, read, runs, seed) for s, seed in ((base, 1), (policy, 1), (policy, _OTHER)))
-        found[name] = float(np.var(apart - one) / np.var(shared - one))
-    return found
+    policy = {"policy.backstop.capacity": 1.0e10}
+    lab, other = (Lab(Engine(base, seed)) for seed in (1, _OTHER))
+    one, shared, apart = (
+        lab_.values(changes, range(runs), MEASURES) for lab_, changes in ((lab, {}), (lab, policy), (other, policy))
+    )
+    found = np.var(apart - one, axis=0) / np.var(shared - one, axis=0)
+    return dict(zip(MEASURES, found.tolist(), strict=True))
 
 
 if __name__ == "__main__":

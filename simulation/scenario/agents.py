@@ -80,7 +80,13 @@ class Miners(Section):
     power: Range = par((5_000.0, 60_000.0), "kW", "site power that can host GPUs (log-uniform)")
     liquid_share: Range = par((0.1, 0.5), "share", "liquid-cooled part of it")
     fleet_share: Range = par((0.0, 0.15), "share", "power in use by GPUs at the start")
-    hosting: Range = par((110.0, 170.0), "USD/kW-month", "hosting and power of GPUs at own sites")
+    hosting: Range = par(
+        (110.0, 170.0),
+        "USD/kW-month",
+        "hosting and power of GPUs at own sites",
+        times=(0.75, 1.35),
+        because="kept near the recorded quote for colocation (colo_us_primary_250_500kw)",
+    )
     utilisation: Range = par((0.65, 0.82), "share", "on-demand utilisation")
     hurdle: Range = par((0.010, 0.016), "1/month", "hurdle rate")
     decline: Range = par((0.005, 0.014), "1/month", "rent decline that it believes in")
@@ -91,9 +97,23 @@ class Miners(Section):
     hashrate: Range = par((2_000.0, 30_000.0), "PH/s", "mining rigs (log-uniform)")
     efficiency: Range = par((20.0, 33.0), "J/TH", "energy of the fleet", "hashcost_median_public_2025q3")
     power_price: Range = par((0.038, 0.062), "USD/kWh", "price of mining power", "power_price_hosting_2021")
-    hashprice: float = par(85.0, "USD/PH/day", "hashprice at the start, before the halving of April 2024", gt=0)
+    hashprice: float = par(
+        85.0,
+        "USD/PH/day",
+        "hashprice at the start, before the halving of April 2024",
+        gt=0,
+        range=(65.0, 110.0),
+        because="between the lows of 2023 and the spring of 2022 (series_hashprice_points.csv)",
+    )
     halving_month: int = par(3, "month", "month of the halving (-1 none)", ge=-1)
-    halving_factor: float = par(0.58, "ratio", "revenue per hash after the halving over before, fees included", gt=0)
+    halving_factor: float = par(
+        0.58,
+        "ratio",
+        "revenue per hash after the halving over before, fees included",
+        gt=0,
+        range=(0.5, 0.7),
+        because="a halving takes half of the subsidy, fees replace part of it",
+    )
     network_growth: float = par(
         0.035, "log/month", "growth of the network's hashrate when mining pays", "hashprice_2025q3"
     )
@@ -126,7 +146,14 @@ class Notes(Section):
     coupon: float = par(0.01, "1/year", "coupon", "miner_convert_coupon_low", ge=0)
     term: int = par(30, "month", "months to maturity or put", ge=1)
     coin_share: float = par(0.6, "share", "proceeds spent on coins", ge=0, le=1)
-    limit: float = par(0.9, "ratio", "debt over coins, rigs and GPUs above which notes are not refinanced", ge=0)
+    limit: float = par(
+        0.9,
+        "ratio",
+        "debt over coins, rigs and GPUs above which notes are not refinanced",
+        ge=0,
+        range=(0.7, 1.2),
+        because="from holders that want cover to holders that hope",
+    )
     issue_limit: float = par(0.5, "ratio", "debt over coins, rigs and GPUs up to which new notes are bought", ge=0)
     margin_ltv: float = par(
         0.5, "ratio", "loan to value of coin loans at origination", "btc_loan_ltv_origination", ge=0, lt=1
@@ -158,7 +185,13 @@ class UserKind(Section):
     budget: float = par(10e6, "USD", "mean budget for used GPUs when full (log-normal, sd .6)", gt=0)
     power: float = par(1_000.0, "kW", "mean free power (log-normal, sd .6)", ge=0)
     liquid_share: Share = par(0.2, "share", "liquid-cooled part of it", "share_dc_can_host_b300")
-    hosting: Range = par((120.0, 190.0), "USD/kW-month", "hosting and power")
+    hosting: Range = par(
+        (120.0, 190.0),
+        "USD/kW-month",
+        "hosting and power",
+        times=(0.75, 1.35),
+        because="kept near the recorded quote for colocation (colo_us_primary_250_500kw)",
+    )
     utilisation: Range = par((0.4, 0.7), "share", "hours used", "cluster_utilisation_low")
     hurdle: Range = par((0.010, 0.02), "1/month", "hurdle rate")
     decline: Range = par((0.008, 0.02), "1/month", "rent decline that it believes in")
@@ -217,7 +250,14 @@ class Buyers(Section):
     dealer_skew: float = par(0.25, "ratio", "dealers: cut of the bid at full inventory (Ho-Stoll)", ge=0)
     dealer_volatility: float = par(0.5, "ratio", "dealers: widening of the half-spread by price volatility", ge=0)
     dealer_markup: float = par(0.06, "ratio", "dealers: offer over the appraisal", ge=0)
-    scrap_bid: float = par(1.1, "ratio", "scrap merchants: bid over scrap value", gt=0)
+    scrap_bid: float = par(
+        1.1,
+        "ratio",
+        "scrap merchants: bid over scrap value",
+        gt=0,
+        range=(1.0, 1.5),
+        because="below the scrap value owners scrap themselves",
+    )
     file: str | None = par(None, "path", "CSV of buyers (columns as in the table of buyers)")
 
 

@@ -14,9 +14,33 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
-def par(default: Any, unit: str, meaning: str, source: str = "assumption", **bounds: Any) -> Any:
-    """Declare a parameter: its default, unit, meaning, source and pydantic bounds (ge, gt, le, lt)."""
-    return Field(default, description=meaning, json_schema_extra={"unit": unit, "source": source}, **bounds)
+#: The source of a parameter that nobody has a source for.
+ASSUMPTION = "assumption"
+
+
+def par(
+    default: Any,
+    unit: str,
+    meaning: str,
+    source: str = ASSUMPTION,
+    *,
+    range: tuple[float, float] | None = None,
+    times: tuple[float, float] | None = None,
+    because: str = "",
+    **bounds: Any,
+) -> Any:
+    """Declare a parameter: its default, unit, meaning, source and pydantic bounds (ge, gt, le, lt).
+
+    ``range`` (least and largest value) or ``times`` (the same over the value that a scenario has) is the range in which
+    a parameter without a source is tried, where the usual one (half to double) makes no sense, and ``because`` says why.
+    Raises ValueError where a range has no reason, or a reason no range.
+    """
+    if (range is not None) + (times is not None) != bool(because):
+        raise ValueError(f"{meaning!r}: a range of its own (range or times) needs a reason (because), a reason a range")
+    extra: dict[str, Any] = {"unit": unit, "source": source}
+    if because:
+        extra |= {"range" if range else "times": list(range or times or ()), "because": because}
+    return Field(default, description=meaning, json_schema_extra=extra, **bounds)
 
 
 def said(field: FieldInfo | None, what: str) -> str:

@@ -17,7 +17,14 @@ class Chip(Section):
     supply: float = par(
         0.0, "GPU/month", "new units that the vendor can deliver to this market in a month: orders queue (0: any number)", ge=0
     )
-    performance: float = par(..., "H100", "rental performance relative to one H100", gt=0)
+    performance: float = par(
+        ...,
+        "H100",
+        "rental performance relative to one H100",
+        gt=0,
+        times=(0.85, 1.2),
+        because="a factor of two would swap the order of the generations",
+    )
     power: float = par(..., "kW/GPU", "power at the wall", "power_h100_server_per_gpu", gt=0)
     liquid: bool = par(False, "flag", "needs liquid cooling", "power_gb200_rack")
     scrap: float = par(0.03, "share", "scrap value over list price", ge=0, le=1)
@@ -36,7 +43,14 @@ class Coin(Section):
     stress_volatility: float = par(0.18, "log/month", "volatility in stress", ge=0)
     stress_jump: float = par(-0.18, "log", "jump when stress begins", "btc_worst_week_2021_26")
     series: str = par("data/series_btc_usd_monthly.csv", "path", "monthly closes, relative to the config file")
-    eth_beta: float = par(1.15, "ratio", "beta of ether's log return on bitcoin's", ge=0)
+    eth_beta: float = par(
+        1.15,
+        "ratio",
+        "beta of ether's log return on bitcoin's",
+        ge=0,
+        range=(0.8, 1.6),
+        because="ether moves with bitcoin, neither half nor twice as much",
+    )
     eth_volatility: float = par(0.12, "log/month", "volatility of ether of its own", ge=0)
     eth_price: float = par(2_283.0, "USD", "ether at the start", gt=0)
 
@@ -46,8 +60,7 @@ class Demand(Section):
 
     growth: tuple[float, ...] = par(
         (0.034, 0.053, 0.046, 0.040, 0.036), "log/month", "drift of demand by calendar year; the last one goes on",
-        "assumption",
-    )  # fmt: skip
+        "assumption", times=(0.7, 1.3), because="fitted to recorded rents: further away those of 2024 and 2025 are missed")  # fmt: skip
     volatility: float = par(0.03, "log/month", "volatility of demand in calm months", "rent_vol_h100_annual", ge=0)
     persistence: float = par(0.5, "ratio", "autocorrelation of demand growth", ge=0, lt=1)
     surge_probability: float = par(
@@ -78,7 +91,14 @@ class Regimes(Section):
     entry: float = par(0.018, "1/month", "probability that a stress begins, for each of the two chains", ge=0, le=1)
     exit: float = par(0.11, "1/month", "probability that a stress ends", gt=0, le=1)
     coupling: float = par(0.7, "share", "share of entries that are joint (correlation convergence)", ge=0, le=1)
-    first_month: int = par(24, "month", "first month in which a stress can begin", ge=0)
+    first_month: int = par(
+        24,
+        "month",
+        "first month in which a stress can begin",
+        ge=0,
+        range=(12, 36),
+        because="an earlier stress would stand in the recorded past, a later one ends with the horizon",
+    )
 
 
 class Block(Section):

@@ -16,7 +16,15 @@ class Rental(Section):
     overhead: float = par(0.12, "share", "overhead as a share of rental revenue", ge=0, lt=1)
     trend: float = par(0.01, "1/month", "decline of the rent that is observed when the run opens")
     trend_memory: float = par(0.8, "ratio", "weight of the past in the observed rent trend", ge=0, lt=1)
-    contract_discount: float = par(0.92, "ratio", "contract price over spot at signing", "assumption", gt=0)
+    contract_discount: float = par(
+        0.92,
+        "ratio",
+        "contract price over spot at signing",
+        "assumption",
+        gt=0,
+        range=(0.75, 1.05),
+        because="a term is let below spot, or for little more",
+    )
     contract_term: int = par(30, "month", "term of take-or-pay contracts", "assumption", ge=1)
     renegotiation: float = par(0.12, "1/month", "speed at which a contract above spot is renegotiated down", ge=0, le=1)
     renegotiation_gap: float = par(0.15, "ratio", "gap between contract and spot that customers tolerate", ge=0, le=1)
@@ -75,7 +83,14 @@ class Credit(Section):
     taste: float = par(0.08, "ratio", "dispersion of tastes for generations", ge=0)
     cash_reserve: float = par(3.0, "month", "fixed costs and debt service kept in cash", ge=0)
     covenant_margin: float = par(0.15, "ratio", "covenant LTV over opening LTV", ge=0)
-    covenant_cap: float = par(0.97, "ratio", "highest covenant LTV", gt=0)
+    covenant_cap: float = par(
+        0.97,
+        "ratio",
+        "highest covenant LTV",
+        gt=0,
+        range=(0.85, 1.2),
+        because="from a cushion for the lender to a loan that is not covered",
+    )
     covenant_least: float = par(
         0.05, "ratio", "least distance of the covenant from the opening LTV, where the cap would leave less", ge=0
     )
@@ -104,8 +119,22 @@ class Credit(Section):
     swap_share: float = par(0.9, "ratio", "debt that a swap leaves over the going-concern value", gt=0, le=1)
     cure_months: int = par(1, "month", "months in which a margin call can be cured (0: rounds)", ge=0)
     grace_months: int = par(1, "month", "months for which a missed payment is tolerated before lenders decide", ge=0)
-    rollover_ltv: float = par(1.05, "ratio", "highest LTV on the mark, over the LTV offered now, for a rollover", ge=0)
-    rollover_dscr: float = par(0.95, "ratio", "least DSCR for a full rollover", gt=0)
+    rollover_ltv: float = par(
+        1.05,
+        "ratio",
+        "highest LTV on the mark, over the LTV offered now, for a rollover",
+        ge=0,
+        range=(0.8, 1.3),
+        because="from a lender that wants to be paid down to one that extends and pretends",
+    )
+    rollover_dscr: float = par(
+        0.95,
+        "ratio",
+        "least DSCR for a full rollover",
+        gt=0,
+        range=(0.75, 1.3),
+        because="from forbearance to the covenant of a new loan",
+    )
     rollover_floor: float = par(
         0.5, "ratio", "DSCR at and below which nothing is rolled over; in between part is", ge=0
     )
@@ -153,11 +182,20 @@ class Market(Section):
         "ratio",
         "reserve of voluntary offers over the own value in use (a sale frees power for newer chips)",
         gt=0,
+        range=(0.6, 1.1),
+        because="who need not sell gives away little and asks for little more than the value",
     )
     churn_interval: int = par(12, "month", "months between the voluntary offers of one owner", ge=1)
     churn_age: int = par(18, "month", "age from which operators offer lots", ge=0)
     peer_cash: float = par(0.5, "share", "part of spare cash that solvent operators bid with", ge=0, le=1)
-    peer_dscr: float = par(1.1, "ratio", "least DSCR of an operator that bids", ge=0)
+    peer_dscr: float = par(
+        1.1,
+        "ratio",
+        "least DSCR of an operator that bids",
+        ge=0,
+        range=(0.9, 1.5),
+        because="from just unable to serve its debt to comfortable",
+    )
     search: Literal["effort", "fixed"] = par(
         "effort", "choice", "how many buyers a seller calls: as many as pay for the effort, or so many a month"
     )
@@ -183,7 +221,12 @@ class Market(Section):
         10, "contacts", "contacts that a seller can reach for each month that it searches, nearest first", ge=1
     )
     order_price: float = par(
-        0.9, "ratio", "price over the best bid that a borrower expects for a margin-call sale", gt=0
+        0.9,
+        "ratio",
+        "price over the best bid that a borrower expects for a margin-call sale",
+        gt=0,
+        range=(0.6, 1.0),
+        because="who expects more than the best bid offers too few chips",
     )
     scrapping: float = par(
         0.05, "1/month", "part of the idle chips beyond economic life that owners scrap a month", ge=0, le=1
@@ -223,7 +266,14 @@ class Marks(Section):
     decline_floor: float = par(0.002, "1/month", "least decline that anybody believes in", ge=0)
     decline_cap: float = par(0.05, "1/month", "largest decline that anybody believes in", ge=0)
     reference_utilisation: float = par(0.80, "share", "best unconstrained user: utilisation", ge=0, le=1)
-    reference_hosting: float = par(140.0, "USD/kW-month", "best unconstrained user: hosting", ge=0)
+    reference_hosting: float = par(
+        140.0,
+        "USD/kW-month",
+        "best unconstrained user: hosting",
+        ge=0,
+        times=(0.75, 1.35),
+        because="kept near the recorded quote for colocation (colo_us_primary_250_500kw)",
+    )
     reference_hurdle: float = par(0.010, "1/month", "best unconstrained user: hurdle rate", ge=0)
     reference_decline: float = par(0.010, "1/month", "best unconstrained user: own belief about the decline", ge=0)
     reference_weight: float = par(0.65, "share", "best unconstrained user: weight of it", ge=0, le=1)
@@ -234,17 +284,36 @@ class Funding(Section):
 
     deposit_rate: float = par(0.04, "1/year", "interest on deposits", ge=0)
     line_spread: float = par(0.02, "1/year", "spread of warehouse lines over the base rate", ge=0)
-    delivery_buffer: float = par(1.05, "ratio", "cash raised over what falls due at the next deliveries", ge=0)
+    delivery_buffer: float = par(
+        1.05,
+        "ratio",
+        "cash raised over what falls due at the next deliveries",
+        ge=0,
+        range=(1.0, 1.3),
+        because="with less than what falls due orders are cancelled in calm months",
+    )
     cash_share: float = par(0.5, "share", "most of its cash that a lender lends on or pays out at once", ge=0, le=1)
     line_health: float = par(
-        0.9, "ratio", "capital ratio over target at which both sides open a closed line again", ge=0
+        0.9,
+        "ratio",
+        "capital ratio over target at which both sides open a closed line again",
+        ge=0,
+        range=(0.7, 1.1),
+        because="lines open again near the target, not far above it",
     )
     calm_rise: float = par(0.2, "ratio", "rise of the haircut up to which lenders find new deposits and equity", ge=0)
     return_share: float = par(0.5, "1/month", "part of excess cash that goes back to lines and depositors", ge=0, le=1)
     return_capital: float = par(
         2.0, "ratio", "capital ratio over target from which deposits are no longer given back", ge=0
     )
-    payout_threshold: float = par(1.1, "ratio", "equity over its target above which lenders pay out", ge=1)
+    payout_threshold: float = par(
+        1.1,
+        "ratio",
+        "equity over its target above which lenders pay out",
+        ge=1,
+        range=(1.0, 1.5),
+        because="nobody pays out below the target",
+    )
     payout_first_month: int = par(12, "month", "first month in which lenders pay out", ge=0)
     unsold_floor: float = par(
         0.02,
@@ -257,7 +326,15 @@ class Funding(Section):
     haircut_volatility: float = par(0.5, "ratio", "rise of the haircut by price volatility", ge=0)
     haircut_unsold: float = par(0.6, "ratio", "rise of the haircut by unsold forced stock over forced stock", ge=0)
     haircut_cap: float = par(0.7, "ratio", "largest haircut", ge=0, lt=1)
-    run_trigger: float = par(0.85, "ratio", "capital ratio over target below which depositors leave", ge=0, le=1)
+    run_trigger: float = par(
+        0.85,
+        "ratio",
+        "capital ratio over target below which depositors leave",
+        ge=0,
+        le=1,
+        range=(0.7, 1.0),
+        because="from depositors that wait for a third of the capital to go to those that leave at the first loss",
+    )
     run_contagion: float = par(
         0.5, "ratio", "rise of redemptions for the failure of a lender of the same kind (share failed)", ge=0
     )
@@ -274,7 +351,15 @@ class Funding(Section):
     recovery_interlender: float = par(
         0.95, "ratio", "Rogers-Veraart beta: part of claims on lenders left in bankruptcy", ge=0, le=1
     )
-    failure_ratio: float = par(0.0, "ratio", "capital ratio below which a lender is closed", ge=-1, le=1)
+    failure_ratio: float = par(
+        0.0,
+        "ratio",
+        "capital ratio below which a lender is closed",
+        ge=-1,
+        le=1,
+        range=(-0.05, 0.03),
+        because="supervisors close with some capital left; forbearance waits beyond the last of it",
+    )
     wind_down: float = par(0.34, "1/month", "part of a closed warehouse line that falls due a month", gt=0, le=1)
     growth_limit: float = par(0.08, "1/month", "new commitments a month over a lender's capacity", ge=0)
     inflow: float = par(0.25, "1/month", "growth of deposits that a sound lender can raise a month", ge=0)

@@ -1,0 +1,260 @@
+"""The claims of the article, each with its arms: what is changed of the base, what is read, what ought to be positive.
+
+A new arm is an entry of a dictionary: a label and the parameters that it sets. A new claim is an entry of CLAIMS; if it
+reads something new, that is a line in ``measures``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from experiments.evidence.claims.measures import BLOCK, BLOCK_AFTER, BLOCK_MONTH, PRICES
+from simulation.scenario.config import set_path
+from simulation.scenario.faults import ConfigError, Fault
+from simulation.scenario.scenario import Scenario
+
+#: Values of the arms by label: runs, or runs x months where a claim reads prices.
+Arms = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Level:
+    """Leverage that is equal between two arms: as they stand, or by moving ``path`` of the last one."""
+
+    words: str
+    #: The measure whose mean is made equal; "" where the arms are equal as they stand.
+    measure: str = ""
+    path: str = "lenders.max_ltv"
+    #: The least and the largest value that ``path`` may take.
+    least: float = 0.2
+    largest: float = 0.8
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim. ``arms`` map a label to changes of the base; ``contrast`` takes the arms' values, run by run, and
+    gives what ought to be above zero if the claim holds; ``scale`` and ``unit`` bring it to words."""
+
+    key: str
+    claim: str
+    question: str
+    #: What is read, in words, and its unit after ``scale``.
+    measure: str
+    unit: str
+    arms: dict[str, dict[str, Any]]
+    contrast: Callable[[Arms], np.ndarray]
+    scale: float
+    #: The measure that is read, or PRICES.
+    reads: str | tuple[str, ...]
+    holds: str = ""
+    fails: str = ""
+    #: Effects smaller than this (in ``unit``) count as none, whatever their interval.
+    least: float = 0.0
+    #: Judge the mean of this share of the runs, the worst of each arm, instead of the mean of all; 0: of all.
+    worst: float = 0.0
+    #: What the arms are shown by, where that is not the measure: (words with unit, function of the arms).
+    shown: tuple[str, Callable[[Arms], Arms]] | None = None
+    #: A second measure whose tail is drawn by arm: the size of cascades.
+    tail: str = ""
+    #: Leverage that is equal between the arms.
+    level: Level | None = None
+
+    @property
+    def arm_words(self) -> str:
+        """What the arms are shown by, with its unit."""
+        if self.shown:
+            return self.shown[0]
+        # The level of a share is in percent, its difference in points.
+        return f"{self.measure}, {'%' if self.unit == 'points' and ' less ' not in self.measure else self.unit}"
+
+
+def check_arms(claims: Iterable[Claim], base: Scenario) -> None:
+    """Raise ConfigError with every arm that sets what the base does not have, or to what it cannot be."""
+    faults: list[Fault] = []
+    for claim in claims:
+        for label, changes in claim.arms.items():
+            try:
+                set_path(base, changes)
+            except ConfigError as error:
+                faults += (Fault(f"claim {claim.key}, arm {label!r}", f.path, f.message) for f in error.faults)
+    if faults:
+        raise ConfigError(faults)
+
+
+def _less(a: str, b: str) -> Callable[[Arms], np.ndarray]:
+    return lambda arms: arms[a] - arms[b]
+
+
+def _falls(arms: Arms) -> np.ndarray:
+    """Return how far the price is below what it would have been, runs x months since the block (ratio)."""
+    return 1.0 - arms["with"] / arms["without"]
+
+
+def _half_lives(arms: Arms) -> np.ndarray:
+    """Return the months until half of a fall is made good, run by run: 24 if it is not by then, nan without a fall."""
+    falls = _falls(arms)
+    back = falls <= 0.5 * falls[:, :1]
+    months = np.where(back.any(1), back.argmax(1), BLOCK_AFTER).astype(float)
+    return np.where(falls[:, 0] > 0.0, months, np.nan)
+
+
+_COINS_OFF = {"drivers.coin.stress_drift": 0.0, "drivers.coin.stress_jump": 0.0, "drivers.coin.stress_volatility": 0.13}
+_RENTS_OFF = {"drivers.demand.stress_drift": 0.03, "drivers.demand.stress_jump": 0.0}
+_TOGETHER = {"drivers.regimes.coupling": 1.0}
+_BACKSTOP: dict[str, dict[str, Any]] = {"none": {}, "$10bn": {"policy.backstop.capacity": 1.0e10}}
+_BLOCK = {"drivers.block.month": BLOCK_MONTH, "drivers.block.units": BLOCK, "drivers.block.chip": "H100"}
+_STRESS: dict[str, dict[str, Any]] = {"with stress": {}, "without stress": {"drivers.regimes.entry": 0.0}}
+_SHORT, _LONG = "36 months", "120 months"
+
+
+def _systemic(
+    key: str,
+    claim: str,
+    question: str,
+    arms: dict[str, dict[str, Any]],
+    least: float,
+    holds: str,
+    fails: str,
+    level: Level | None = None,
+) -> Claim:
+    """Return a claim on the probability of a systemic cascade: that of the last arm less that of the first."""
+    first, *_, last = arms
+    return Claim(
+        key, claim, question, "probability of a systemic cascade", "points", arms, _less(last, first), 100.0, "systemic",
+        holds=holds, fails=fails, least=least, level=level,
+    )  # fmt: skip
+
+
+CLAIMS = (
+    Claim(
+        "deflation", "Falling rents turn a prudent DSCR below one before the debt is repaid.",
+        "How much more debt is at some time owed at a DSCR below one when rents deflate by 2 % a month?",
+        "largest share of debt at a DSCR below one", "points", {"no deflation": {}, "deflation": {"drivers.demand.deflation": 0.02}},
+        _less("deflation", "no deflation"), 100.0, "thin", least=1.0,
+        holds="Deflation alone carries a large part of the debt below one.", fails="Deflation does not carry debt below one.",
+    ),
+    _systemic(
+        "life", "Underwriting a short-lived good over ten years is what makes the system fragile, at equal peak debt.",
+        "How much does the probability of a systemic cascade rise from an underwriting life of 36 to 120 months when both build the same debt",
+        {_SHORT: {"lenders.life": 36.0, "lenders.max_ltv": 0.8}, _LONG: {"lenders.life": 120.0}}, 1.0,
+        "At the same debt, slow amortisation by itself makes cascades more likely.", "At the same debt the tenor alone adds nothing: long lives are dangerous because they let lenders lend more.",
+        level=Level("the mean of the peak of GPU-backed debt", "debt_peak"),
+    ),
+    _systemic(
+        "life_ltv", "Underwriting a short-lived good over ten years is what makes the system fragile, at equal opening LTV.",
+        "How much does that probability rise when both lend at the same advance rate, and the longer life lets debt grow",
+        {_SHORT: {"lenders.life": 36.0, "lenders.max_ltv": 0.8}, _LONG: {"lenders.life": 120.0, "lenders.max_ltv": 0.8}}, 1.0,
+        "At the same opening LTV long lives make cascades more likely: debt is repaid more slowly, and there is more of it.", "Even at the same opening LTV long lives do not make cascades more likely.",
+        level=Level("the advance rate, the LTV on the day a loan is drawn"),
+    ),
+    Claim(
+        "boom", "The boom of 2025 grows out of the agents' own rules.",
+        "How much more is lent in 2025 than in 2024 when demand for compute does not grow?",
+        "loans drawn in 2025 less 2024", "$bn", {"base": {}, "demand does not grow": {"drivers.demand.growth": [0.0]}},
+        lambda arms: arms["demand does not grow"], 1e-9, "boom", least=0.5,
+        holds="Lending rises without any growth of demand.", fails="Without growing demand lending does not rise: the boom of the base follows demand (see the other arm).",
+    ),
+    Claim(
+        "debt", "Debt-financed failure spreads where equity-financed failure does not.",
+        "How much larger is the largest cascade when chips are bought with debt than with equity?",
+        "largest cascade", "agents", {"debt": {}, "equity": {"credit.initial_debt": 0.0, "lenders.max_ltv": 0.02, "credit.equity_speed": 0.6, "notes.size": 0.0}},
+        _less("debt", "equity"), 1.0, "cascade_max", least=0.2,
+        holds="Failures spread through debt.", fails="Failures do not spread further with debt.",
+    ),
+    Claim(
+        "double", "Miners' double leverage makes both shocks together worse than their sum.",
+        "Defaults of miners when coins and rents fall together, less those under each alone, plus those under neither",
+        "defaults of miners", "miners",
+        {"both": _TOGETHER, "coins only": _TOGETHER | _RENTS_OFF, "rents only": _TOGETHER | _COINS_OFF, "neither": _TOGETHER | _RENTS_OFF | _COINS_OFF},
+        lambda arms: arms["both"] - arms["coins only"] - arms["rents only"] + arms["neither"], 1.0, "defaults_miner", least=0.02,
+        holds="The two shocks are worse together than apart.", fails="The two shocks add up: no more than that.",
+    ),
+    _systemic(
+        "convergence", "Correlation that converges in stress matters: stresses that begin together.",
+        "How much does the probability of a systemic cascade rise when all stresses of coins and of demand begin together instead of none?",
+        {"apart": {"drivers.regimes.coupling": 0.0}, "together": {"drivers.regimes.coupling": 1.0}}, 0.5,
+        "Joint entry makes cascades more likely.", "Joint entry does not move the probability of a cascade beyond noise.",
+    ),
+    _systemic(
+        "comovement", "Correlation that converges in stress matters: shocks that move together within a stress.",
+        "The same for the correlation within a stress, 0 against 0.9",
+        {"0": {"drivers.demand.correlation_stress": 0.0}, "0.9": {"drivers.demand.correlation_stress": 0.9}}, 0.5,
+        "Co-movement within a stress matters, too.", "Co-movement within a stress does not matter: when correlation matters, it is by when stresses begin.",
+    ),
+    Claim(
+        "illusion", "Booked LTV hides the executable one.",
+        "Executable less booked LTV of the largest borrower, mean of the third year",
+        "executable less booked LTV", "points", {"base": {}}, lambda arms: arms["base"], 100.0, "illusion", least=5.0,
+        holds="What the bids would pay is far below the books, for the largest borrower alone.", fails="Books and bids agree.",
+    ),
+    Claim(
+        "block", "Ten thousand seized H100s meet a market without depth.",
+        "How far does a block of 10,000 H100s, sold in the thirtieth month, press the price below what it would have been?",
+        "fall of the price", "%", {"without": {}, "with": _BLOCK}, lambda arms: 100.0 * _falls(arms)[:, 0], 1.0, PRICES, least=2.0,
+        holds="The market takes them only at a price far below.", fails="The market takes them without a lasting mark on the price.",
+        shown=("price in the month of the block, USD", lambda arms: {label: prices[:, 0] for label, prices in arms.items()}),
+    ),
+    Claim(
+        "block_recovery", "The price does not come back within a quarter.",
+        "How many months pass until half of that fall is made good (24 where it is not by then, runs without a fall left out)?",
+        "months to recover half", "months", {"without": {}, "with": _BLOCK}, _half_lives, 1.0, PRICES, least=3.0,
+        holds="The block weighs on the price for longer than a quarter.", fails="Half of the fall is made good within a quarter: the block is a dent, not a new level.",
+        shown=("price below what it would have been, %", lambda arms: {words: 100.0 * _falls(arms)[:, k] for words, k in (("at once", 0), ("a month later", 1), ("3 months later", 3), ("6 months later", 6), ("12 months later", 12), ("24 months later", 24))}),
+    ),
+    Claim(
+        "block_unsold", "A year later part of the block has found no buyer.",
+        "Which share of the block is not sold after twelve months?",
+        "share not sold", "%", {"with": _BLOCK}, lambda arms: arms["with"], 100.0, "block_unsold", least=5.0,
+        holds="A year does not suffice to place them.", fails="Sold without a reserve, all of it finds a buyer within a year: what the market lacks is depth at a price, not buyers at any.",
+    ),
+    Claim(
+        "repo", "Lenders' repo vanishes when marks become uncertain.",
+        "How many more lenders fail when haircuts rise with volatility and unsold stock than when they stay?",
+        "lenders failed", "lenders", {"haircuts rise": {}, "haircuts stay": {"policy.haircut_relief": 1.0}},
+        _less("haircuts rise", "haircuts stay"), 1.0, "lender_failures", least=0.02,
+        holds="Rising haircuts bring lenders down.", fails="Rising haircuts do not bring more lenders down here: warehouse lines are a small part of funding, and tight haircuts also slow lending before.",
+    ),
+    Claim(
+        "cooling", "Liquid cooling and rack power keep buyers out.",
+        "How much larger is the peak of unsold hardware when buyers' racks are as they are, against racks that all chips fit into and four times the power?",
+        "peak of unsold hardware", "$m", {"as they are": {}, "no limit": {"buyers.convertible_share": 1.0, "buyers.conversion": 0.0, "buyers.power_scale": 4.0}},
+        _less("as they are", "no limit"), 1e-6, "unsold_peak", least=1.0,
+        holds="Where chips fit matters: more stays unsold.", fails="Power and cooling leave no more unsold: money is the scarcer limit.",
+    ),
+    Claim(
+        "obsolescence", "Blackwell and Rubin age the old chips.",
+        "How much lower is the value in use of an H100 after four years because B200, GB300 and Rubin came?",
+        "value in use of an H100", "$", {"they come": {}, "they do not": {"chips.B200.release": 900, "chips.GB300.release": 900, "chips.Rubin.release": 900, "chips.H200.end_of_sale": 900}},
+        _less("they do not", "they come"), 1.0, "old_chip", least=100.0,
+        holds="New generations take value from the old ones, through the rent.", fails="New generations do not lower the value of the old ones: demand keeps up.",
+    ),
+    Claim(
+        "lender_of_last_resort", "Without a buyer of last resort losses are larger.",
+        "How much lower are losses with a backstop of $10bn?",
+        "credit losses", "$bn", _BACKSTOP, _less("none", "$10bn"), 1e-9, "losses", least=0.05,
+        holds="The backstop cuts losses. How large it must be: configs/sweeps/backstop.yaml.", fails="The backstop does not cut losses.",
+    ),
+    Claim(
+        "tail", "Without a buyer of last resort the worst outcomes are worse.",
+        "How much lower are losses over peak debt in the worst 5 % of runs (expected shortfall) with a backstop of $10bn?",
+        "losses over peak debt, worst 5 % of runs", "points", _BACKSTOP, _less("none", "$10bn"), 100.0, "loss_share", least=1.0, worst=0.05,
+        holds="The backstop cuts the tail, not only the mean.", fails="The backstop does not cut the tail: when it is needed most it is used up or comes too late.",
+        tail="cascade_max",
+    ),
+    Claim(
+        "lead", "Credit turns before technology.",
+        "By how many months does the peak of new credit come before the peak of running capacity, with the stresses of the base?",
+        "lead of credit", "months", _STRESS, lambda arms: arms["with stress"], 1.0, "lead", least=1.0,
+        holds="Credit peaks first.", fails="Credit does not peak first.",
+    ),
+    Claim(
+        "lead_calm", "Credit turns before technology, without any stress.",
+        "The same when no stress of coins or of demand ever begins: a lead that is as long says nothing about stress",
+        "lead of credit", "months", _STRESS, lambda arms: arms["without stress"], 1.0, "lead", least=1.0,
+        holds="Credit peaks first even in calm: the lead is no sign of stress.", fails="In calm credit does not peak first: the lead of the base is the work of stress.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,118 @@
+"""The statistics of the ranges: what a few paired runs say about many ends at once, and when a flip is believed.
+
+Two kinds of statement, kept apart. *Where to look* is Bayesian: every end is an effect drawn around the one at the base,
+and how far ends stray is estimated from all of them together (James and Stein; DerSimonian and Laird 1986), with
+variances drawn toward their common mean (Smyth 2004). *What to believe* is a test on draws that were not used for
+looking, with the family-wise error kept by Holm (1979) over all ends, looks and rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import norm, t
+
+#: Runs that the common variance counts for beside those of an end itself.
+_PRIOR_RUNS = 4.0
+#: The chance that the ranges show any flip that is none.
+FAMILY_ERROR = 0.05
+
+
+class Shift(NamedTuple):
+    """What the runs say of one end: the mean change of the effect against the base, its variance a run, the runs."""
+
+    mean: float
+    variance: float
+    runs: int
+
+
+def shift(scores: np.ndarray, base: np.ndarray) -> Shift:
+    """Return the paired change of the scores (runs) against those of the base on the same draws; nan is left out."""
+    change = scores - base
+    change = change[np.isfinite(change)]
+    n = len(change)
+    return Shift(float(change.mean()) if n else np.nan, float(change.var(ddof=1)) if n > 1 else np.nan, n)
+
+
+def chances_above(shifts: Sequence[Shift], base: float, base_error: float, least: float) -> np.ndarray:
+    """Return for each end the chance that its effect lies above ``least``, nan where there are fewer than two runs.
+
+    ``base`` is the effect at the base and ``base_error`` its standard error. An end's effect is ``base`` plus a change,
+    normal with mean 0 and a spread that all ends share.
+    """
+    mean, variance, runs = (np.array(column, float) for column in zip(*shifts, strict=True))
+    known = np.isfinite(variance)
+    found = np.full(len(shifts), np.nan)
+    if not known.any():
+        return found
+    mean, variance, runs = mean[known], variance[known], runs[known]
+    common = float(np.average(variance, weights=runs - 1.0))
+    variance = (_PRIOR_RUNS * common + (runs - 1.0) * variance) / (_PRIOR_RUNS + runs - 1.0)
+    error = variance / runs
+    spread = max(0.0, float(np.mean(mean * mean - error)))
+    total = spread + error
+    weight = np.divide(spread, total, out=np.zeros_like(total), where=total > 0.0)
+    doubt = np.sqrt(weight * error + base_error * base_error)
+    gap = base + weight * mean - least
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found[known] = np.where(doubt > 0.0, norm.cdf(gap / doubt), gap > 0.0)
+    return found
+
+
+def p_beyond(scores: np.ndarray, least: float, side: int, adverse: float) -> float:
+    """Return the p-value of the hypothesis that the mean of the scores does *not* lie beyond ``least`` on ``side``.
+
+    ``side`` is +1 for above and -1 for below. One more run is added that came out at ``adverse``, the score that speaks
+    most against: that rare runs did not come up in a few draws then proves nothing (it is the rule of three).
+    """
+    known = scores[np.isfinite(scores)]
+    if len(known) < 2:
+        return 1.0
+    beyond = side * (np.append(known, adverse) - least)
+    error = beyond.std(ddof=1) / np.sqrt(len(beyond))
+    if error == 0.0:
+        return 0.0 if beyond.mean() > 0.0 else 1.0
+    return float(t.sf(beyond.mean() / error, len(beyond) - 1))
+
+
+def holm(p_values: Sequence[float], level: float) -> np.ndarray:
+    """Return which hypotheses are rejected with a family-wise error of ``level`` (Holm 1979)."""
+    p = np.asarray(p_values, float)
+    order = np.argsort(p, kind="stable")
+    passed = p[order] <= level / (len(p) - np.arange(len(p)))
+    rejected = np.zeros(len(p), bool)
+    rejected[order] = np.logical_and.accumulate(passed)
+    return rejected
+
+
+class Share(NamedTuple):
+    """Share of points above a threshold: corrected for noise, its 95 % interval over points, and as counted."""
+
+    share: float
+    low: float
+    high: float
+    counted: float
+
+
+def share_above(shifts: Sequence[Shift], base: float, base_error: float, least: float, draws: int = 500) -> Share:
+    """Return at which share of the points (each with its paired change against the base) the effect lies above ``least``.
+
+    The few runs of a point are noisy: each point's effect is drawn toward the mean of all by as much as noise explains,
+    and counts by the chance that it lies above. Points must not share their draws, or they err together.
+    """
+    known = [s for s in shifts if np.isfinite(s.variance)]
+    if len(known) < 2:
+        return Share(np.nan, np.nan, np.nan, np.nan)
+
+    def share(of: Sequence[Shift]) -> float:
+        changes = np.array([s.mean for s in of])
+        middle, error = changes.mean(), changes.std(ddof=1) / len(of) ** 0.5
+        moved = [s._replace(mean=s.mean - middle) for s in of]
+        return float(chances_above(moved, base + middle, float(np.hypot(error, base_error)), least).mean())
+
+    rows = np.random.default_rng(1).integers(0, len(known), (draws, len(known)))
+    low, high = np.quantile([share([known[k] for k in row]) for row in rows], (0.025, 0.975))
+    counted = float(np.mean([base + s.mean > least for s in known]))
+    return Share(share(known), float(low), float(high), counted)
