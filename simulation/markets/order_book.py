@@ -220,6 +220,10 @@ def call_contacts(w, clock, terms, i, n, noting):
     premium = risk_premium(w.chips[g], terms)
     reached = search_reach(terms, count_known(w, seller, everybody), w.item[MONTHS, i], units * w.chips[g].appraisal)
     w.item[REACHED, i] = reached
+    # Room for all of them, for the backstop, and for the order that is drafted last.
+    if not noting and n + reached + 2 > w.order.shape[1]:
+        stop_run(clock, Fault.ORDERS_FULL, n, 0.0)
+        return n
     best = 0.0
     for j in range(reached):
         b, hops = contact_at(w, seller, j, everybody)
@@ -234,9 +238,6 @@ def call_contacts(w, clock, terms, i, n, noting):
             note_row(w, clock, TapeRow.BID, len(w.lenders) + b, g, offer, w.order[CAP, n])
         if not noting and offer >= least:
             n += 1
-            if n + 1 >= w.order.shape[1]:
-                stop_run(clock, Fault.ORDERS_FULL, n, 0.0)
-                return n
     if not noting:
         w.chips[g].best_bid = max(w.chips[g].best_bid, best)
         if terms.policy_backstop_capacity > 0.0:
