@@ -203,6 +203,16 @@ def count_known(w, seller, everybody):
 
 
 @rule
+def note_bid(w, clock, n, g, offer):
+    """Note order ``n`` for generation ``g`` on the tape, as an offer of so many USD/GPU; return its row, -1 if there is none left."""
+    k = note_row(w, clock, TapeRow.BID, len(w.lenders) + w.bidder[n], g, offer, w.order[CAP, n])
+    if k >= 0:
+        w.tape[k].money = w.order[PURSE, n]
+        w.tape[k].hops = w.order[HOPS, n]
+    return k
+
+
+@rule
 def call_contacts(w, clock, terms, i, n, noting):
     """Write the orders of the contacts that item ``i`` has reached behind the ``n`` there are; return their number.
 
@@ -235,7 +245,7 @@ def call_contacts(w, clock, terms, i, n, noting):
         offer = w.order[LIMIT, n] / (1.0 + w.order[FEE, n])
         best = max(best, offer)
         if noting and offer < least:
-            note_row(w, clock, TapeRow.BID, len(w.lenders) + b, g, offer, w.order[CAP, n])
+            note_bid(w, clock, n, g, offer)
         if not noting and offer >= least:
             n += 1
     if not noting:

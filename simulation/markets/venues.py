@@ -23,7 +23,6 @@ from simulation.markets.order_book import (
     COOLED,
     FEE,
     FILL,
-    HOPS,
     LIMIT,
     MONEY,
     COOLING,
@@ -41,6 +40,7 @@ from simulation.markets.order_book import (
     call_contacts,
     is_forced,
     list_asks,
+    note_bid,
     read_purses,
 )
 from simulation.markets.purses import clear_purses
@@ -100,7 +100,6 @@ def sell_to_market(w, clock, n_items):
 def note_item(w, clock, i, forced, n_orders):
     """Note an item, its orders with their fills, and who could not bid, before the sales are carried out."""
     terms = w.terms[0]
-    n_l = len(w.lenders)
     g = w.item[CHIP, i]
     k = note_row(w, clock, TapeRow.AUCTION, w.item[SELLER, i], g, w.price[i], 0.0)
     if k < 0:
@@ -110,11 +109,9 @@ def note_item(w, clock, i, forced, n_orders):
     auction.reached = w.item[REACHED, i]
     for e in range(w.item[ORDERS, i], w.item[ORDERS, i + 1]):
         offer = w.order[LIMIT, e] / (1.0 + w.order[FEE, e])
-        k = note_row(w, clock, TapeRow.BID, n_l + w.bidder[e], g, offer, w.order[CAP, e])
+        k = note_bid(w, clock, e, g, offer)
         if k >= 0:
-            w.tape[k].money = w.order[PURSE, e]
             w.tape[k].filled = w.order[FILL, e]
-            w.tape[k].hops = w.order[HOPS, e]
     for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
         auction.units += w.ask[UNITS, a]
         auction.filled += w.ask[SOLD, a]
