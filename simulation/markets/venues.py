@@ -125,20 +125,18 @@ def note_item(w, clock, i, forced, n_orders):
 def clear_items(w, clock, n_items):
     """Clear what is on offer at once, carry the sales out, log the forced ones."""
     n_orders = call_all(w, clock, n_items)
-    if n_orders > 0:
-        clear_purses(
-            w.item[ASKS], w.item[ORDERS], n_items, w.ask[RESERVE], w.ask[UNITS], w.bidder, w.order[LIMIT], w.order[FEE],
-            w.order[POWER], w.order[COOLED], w.order[CAP], w.order[PURSE], len(w.value), w.purse[MONEY], w.purse[SITE],
-            w.purse[COOLING], w.price, w.order[FILL], w.ask[SOLD], w.working,
-        )  # fmt: skip
+    clear_purses(
+        w.item[ASKS], w.item[ORDERS], n_items, w.ask[RESERVE], w.ask[UNITS], w.bidder, w.order[LIMIT], w.order[FEE],
+        w.order[POWER], w.order[COOLED], w.order[CAP], w.order[PURSE], len(w.value), w.purse[MONEY], w.purse[SITE],
+        w.purse[COOLING], w.price, w.order[FILL], w.ask[SOLD], w.working,
+    )  # fmt: skip
     for i in range(n_items):
         g = w.item[CHIP, i]
         cause = w.lots[w.ask_lot[w.item[ASKS, i]]].cause
         forced = 1 if is_forced(w.lots[w.ask_lot[w.item[ASKS, i]]].reason) else 0
         sold = 0.0
-        if n_orders > 0:
-            for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
-                sold += w.ask[SOLD, a]
+        for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
+            sold += w.ask[SOLD, a]
         if len(w.tape) > 0:
             note_item(w, clock, i, forced, n_orders)
         if sold <= DUST:
@@ -147,9 +145,10 @@ def clear_items(w, clock, n_items):
         w.chips[g].price = w.price[i]
         if forced == 1:
             log_forced(w, clock, w.item[SELLER, i], g, sold, w.price[i], cause)
-    if n_orders > 0:
-        for i in range(n_items):
-            pay_search(w, clock, i)
+    for i in range(n_items):
+        pay_search(w, clock, i)
+
+
 @rule
 def list_forced(w, clock):
     """List what lenders, operators that must sell and estates have on offer, with their reserves; return items and asks."""
