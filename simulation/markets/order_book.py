@@ -100,6 +100,8 @@ def read_purses(w, clock):
         else:
             buyer = w.buyers[b - n_o]
             w.purse[MONEY, b] = buyer.budget
+            if buyer.kind == BuyerKind.DEALER:
+                w.purse[MONEY, b] = max(0.0, min(buyer.budget, buyer.budget_cap - buyer.inventory))
             w.purse[SITE, b] = buyer.power
             w.purse[COOLING, b] = buyer.liquid
             w.purse[LARGEST, b] = buyer_money(buyer)
