@@ -9,7 +9,7 @@ from agents.tables.events import SaleReason
 from agents.tables.ledger import BUYERS, LENDERS, OPERATORS, Flow
 from agents.tables.loans import pay_loan, recover
 from agents.tables.lots import close_lot, receive_units
-from agents.tables.operators import occupy
+from agents.tables.operators import OperatorStatus, occupy
 from simulation.markets.auction import DUST
 from simulation.markets.order_book import (
     ASKS,
@@ -214,7 +214,9 @@ def sell_units(w, clock, k, node, units, price, hops):
         if lot.site >= 0:
             occupy(w.operators[lot.site], chip, -units)
     elif seller < n_l + len(w.operators):
-        occupy(w.operators[seller - n_l], chip, -units)
+        # What an estate has had carried off stands nowhere.
+        if lot.site >= 0 or w.operators[seller - n_l].status != OperatorStatus.DEFAULTED:
+            occupy(w.operators[seller - n_l], chip, -units)
     else:
         buyer = w.buyers[seller - n_l - len(w.operators)]
         buyer.inventory = max(0.0, buyer.inventory - units * chip.appraisal)
