@@ -184,11 +184,12 @@ def give_site(op, power, liquid):
 
 @rule
 def move_site(op, buyer, power, liquid):
-    """Hand ``power`` (kW) of the sites of one operator over to another, with the chips that stand there."""
+    """Hand ``power`` (kW) of the sites of one operator over to another, with the chips that stand there and their cooling."""
+    site = op.site_power
+    cooled = op.liquid_power
     give_site(op, power, liquid)
-    buyer.site_power += power
-    if liquid == 1:
-        buyer.liquid_power += power
+    buyer.site_power += site - op.site_power
+    buyer.liquid_power += cooled - op.liquid_power
 
 
 @rule
