@@ -11,6 +11,7 @@ import math
 
 from agents.miners.rigs import mine
 from agents.rule import rule
+from agents.tables.buyers import free_power
 from agents.tables.loans import recover
 from agents.tables.ledger import Flow
 from agents.valuation import monthly_rent
@@ -267,7 +268,7 @@ def earn_rent(w, clock):
 
 @rule
 def scrap_idle(w, clock):
-    """Scrap part of the chips whose rent no longer covers their cost, owners' free lots only."""
+    """Scrap part of the chips whose rent no longer covers their cost, owners' free lots only; they are paid as scrap (USD)."""
     terms = w.terms[0]
     n_l = len(w.lenders)
     n_lo = n_l + len(w.operators)
@@ -295,3 +296,8 @@ def scrap_idle(w, clock):
             occupy(op, chip, -units)
             op.cash += units * chip.scrap
             w.book[Flow.SCRAP_SALE] += units * chip.scrap
+        else:
+            buyer = w.buyers[lot.owner - n_lo]
+            free_power(buyer, chip, units)
+            buyer.budget += units * chip.scrap
+            w.book[Flow.SCRAP_FROM_BUYER] += units * chip.scrap

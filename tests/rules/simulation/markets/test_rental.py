@@ -519,16 +519,18 @@ def test_only_idle_lots_without_loan_contract_or_offer_are_scrapped(rent, lot, s
 def test_users_scrap_as_well_and_dealers_wait(rent, utilisation, scrapped, b):
     w, k = idle()
     w.lots[k].owner = buyer_node(w, b)
-    put(w.buyers[b], utilisation=utilisation, hosting=40.0, budget=500.0)
+    put(w.buyers[b], utilisation=utilisation, hosting=40.0, budget=500.0, power_cap=50.0, liquid_cap=9.0, liquid=1.0)
     w.buyers[1 - b].utilisation = 0.0 if utilisation > 0.0 else 0.5
     w.clock[0].rent = rent
     scrap_idle(w, w.clock[0])
     assert w.lots[k].units == pytest.approx(10 - scrapped)
     assert (w.chips[0].scrapped, w.chips[0].stock) == pytest.approx((6 + scrapped, 10 - scrapped))
-    # Their budgets are for purchases; operators have nothing of it.
-    assert cash_of(w) == (0.0, 1000.0, 500.0)
+    # They have the scrap value and their power back, no operator has.
+    usd = 30.0 * scrapped
+    assert cash_of(w) == pytest.approx((0.0, 1000.0, 500.0 + usd))
+    assert w.book[Flow.SCRAP_FROM_BUYER] == w.book.sum() == explained(w)[2] == pytest.approx(usd)
+    assert (w.buyers[b].power, w.buyers[b].liquid) == pytest.approx((3 * scrapped, 1 + 3 * scrapped))
     assert w.operators[0].used_power == 90.0
-    assert w.book.sum() == 0.0
 
 
 def test_each_owner_scraps_by_its_own_costs():
