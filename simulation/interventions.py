@@ -13,16 +13,17 @@ from simulation.world.world import World
 def sell_block(world: World, chips: list[str], chip: str, units: float) -> None:
     """Put ``units`` GPUs on the market in the next round of a cascade: outside investors sell, without reserve.
 
-    ``chips`` are the names of the generations. Raises ValueError on an unknown generation or a number of units
-    that is not positive.
+    ``chips`` are the names of the generations. Raises ValueError on an unknown generation, a number of units that is
+    not positive, or while a block of another generation that was put up by hand waits.
     """
     if chip not in chips:
         raise ValueError(f"unknown generation {chip!r}: one of {', '.join(chips)}")
     if not math.isfinite(units) or units <= 0:
         raise ValueError(f"units must be a positive number, not {units}")
     clock = world.clock[0]
-    # A block of this generation that comes to market in the same month anyhow is sold with it.
-    waiting = float(clock.imposed_units) if clock.imposed_chip == chips.index(chip) else 0.0
+    waiting = float(clock.imposed_units)
+    if waiting > 0.0 and clock.imposed_chip != chips.index(chip):
+        raise ValueError(f"{waiting:,.0f} {chips[clock.imposed_chip]} wait for the next round: let them come to market first")
     clock.imposed_chip = chips.index(chip)
     clock.imposed_units = waiting + float(units)
 

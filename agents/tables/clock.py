@@ -35,6 +35,7 @@ CLOCK = Table(
         f("demand", "perf unit", "rental demand at the reference rent"),
         f("rent", "USD/perf-h", "spot rent of one performance unit (one H100) an hour"),
         f("reference_rent", "USD/perf-h", "rent at which demand equals its level; falls with efficiency shocks"),
+        f("marginal_share", "share", "part that runs of the lots whose cost is just the spot rent", 1.0),
         f("rent_before", "USD/perf-h", "spot rent a month ago"),
         f("trend", "1/month", "smoothed monthly decline of the rent (positive: it falls)"),
         f("running", "perf unit", "capacity running"),

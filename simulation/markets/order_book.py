@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from enum import IntEnum
 
-from agents.buyers.bids import bid_limit, buyer_money, buyer_units, peer_money, risk_premium
+from agents.buyers.bids import bid_limit, buyer_money, buyer_units, cooled_power, peer_money, risk_premium
 from agents.rule import copied_rule, rule
 from agents.tables.buyers import UNLIMITED, BuyerKind
 from agents.tables.clock import Fault, stop_run
@@ -101,7 +101,7 @@ def read_purses(w, clock):
             buyer = w.buyers[b - n_o]
             w.purse[MONEY, b] = buyer.budget
             w.purse[SITE, b] = buyer.power
-            w.purse[COOLING, b] = buyer.liquid
+            w.purse[COOLING, b] = cooled_power(buyer, terms)
             w.purse[LARGEST, b] = buyer_money(buyer)
 
 
@@ -159,8 +159,6 @@ def add_bid(w, clock, terms, n, b, g, place, units, premium, hops):
         cap = buyer_units(buyer, chip, terms)
         if buyer.kind == BuyerKind.DEALER or buyer.kind == BuyerKind.SCRAP:
             power = 0.0
-            cooled = 0.0
-        elif buyer.liquid < chip.power:
             cooled = 0.0
     if place == 1:
         power = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.rule import rule
-from agents.tables.buyers import BuyerKind
+from agents.tables.buyers import BuyerKind, free_power
 from agents.tables.clock import Fault, stop_run
 from agents.tables.events import SaleReason
 from agents.tables.ledger import BUYERS, LENDERS, OPERATORS, Flow
@@ -218,7 +218,7 @@ def sell_units(w, clock, k, node, units, price, hops):
     else:
         buyer = w.buyers[seller - n_l - len(w.operators)]
         buyer.inventory = max(0.0, buyer.inventory - units * chip.appraisal)
-        buyer.power = min(buyer.power_cap, buyer.power + units * chip.power)
+        free_power(buyer, chip, units)
     give_units(w, clock, lot, node, units, price)
     lot.units -= units
     lot.offered = max(0.0, lot.offered - units)

@@ -8,20 +8,16 @@ from agents.tables.lots import open_lot
 
 
 @rule
-def impose_block(w, clock):
-    """Put a block of GPUs on the market by hand or by the drivers: outside investors sell without reserve."""
-    if clock.imposed_units <= 0.0:
-        return
-    chip = w.chips[clock.imposed_chip]
+def bring_block(w, clock, g, units):
+    """Let outside investors bring ``units`` (GPU) of generation ``g`` to market, which they sell without reserve."""
+    chip = w.chips[g]
     node = len(w.lenders) - 1
     event = log_event(
-        w.events, clock, EventKind.SHOCK, Cause.IMPOSED, node, -1, clock.imposed_chip, clock.imposed_units,
-        clock.imposed_units * chip.appraisal, -1,
-    )  # fmt: skip
+        w.events, clock, EventKind.SHOCK, Cause.IMPOSED, node, -1, g, units, units * chip.appraisal, -1
+    )
     k = open_lot(
-        w.lots, w.first_lot, clock, node, clock.imposed_chip, clock.imposed_units, clock.month - chip.mean_age,
-        clock.month, chip.appraisal, -1,
-    )  # fmt: skip
+        w.lots, w.first_lot, clock, node, g, units, clock.month - chip.mean_age, clock.month, chip.appraisal, -1
+    )
     if k >= 0:
         lot = w.lots[k]
         lot.reason = SaleReason.IMPOSED
@@ -29,11 +25,21 @@ def impose_block(w, clock):
         lot.asked = clock.month
         lot.seized = clock.month
         lot.offered = lot.units
-    chip.added += clock.imposed_units
-    chip.stock += clock.imposed_units
-    w.lenders[node].seized_units += clock.imposed_units
-    clock.imposed_units = 0.0
+    chip.added += units
+    chip.stock += units
+    w.lenders[node].seized_units += units
     clock.news += 1
+
+
+@rule
+def impose_block(w, clock):
+    """Bring the block that the drivers have for the month to market, in its first round, and one put up by hand whenever it waits."""
+    path = w.paths[clock.month]
+    if clock.turn == 0 and path.block_units > 0.0:
+        bring_block(w, clock, path.block_chip, path.block_units)
+    if clock.imposed_units > 0.0:
+        bring_block(w, clock, clock.imposed_chip, clock.imposed_units)
+        clock.imposed_units = 0.0
 
 
 @rule

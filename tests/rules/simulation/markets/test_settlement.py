@@ -429,9 +429,11 @@ def test_only_collateral_is_insured():
 )
 def test_a_buyer_that_sells_frees_power_and_stock(power, cap, inventory, power_then, inventory_then):
     w = market()
-    put(w.buyers[1], power=power, power_cap=cap, inventory=inventory)
+    put(w.buyers[1], power=power, power_cap=cap, inventory=inventory, liquid=1.0, liquid_cap=99.0)
+    w.chips[1].liquid = 1
     sold(w, add_lot(w, node=OTHER_USER, chip=1, reason=SaleReason.CHURN), PEER)
     assert (w.buyers[1].power, w.buyers[1].inventory) == pytest.approx((power_then, inventory_then))
+    assert w.buyers[1].liquid == pytest.approx(1 + 4 * 3)
     assert (w.buyers[0].power, w.buyers[0].inventory) == (0.0, 0.0)
     assert w.buyers[1].budget == pytest.approx(30000 + 240)
     assert w.operators[0].cash == pytest.approx(20000 - 240)

@@ -7,7 +7,7 @@ import pytest
 from agents.tables.clock import Fault
 from agents.tables.events import Cause, EventKind, SaleReason
 from simulation.phases.cascade import goes_on, impose_block
-from tests.rules.worlds import events, small_world
+from tests.rules.worlds import events, put, small_world
 
 
 def block(units: float, chip: int = 1):
@@ -43,6 +43,27 @@ def test_a_block_adds_to_the_units_in_existence_and_makes_news_once():
     assert w.chips.added.tolist() == [10.0, 50.0]
     assert w.lenders.seized_units.tolist() == [8.0, 8.0, 48.0]
     assert (w.clock[0].imposed_units, w.clock[0].news, w.clock[0].events) == (0.0, 4, 1)
+
+
+@pytest.mark.parametrize("chip", [0, 1])
+def test_blocks_of_the_drivers_and_by_hand_of_one_generation_or_two_both_come_to_market(chip):
+    w = block(40.0)
+    put(w.paths[7], block_chip=chip, block_units=30.0)
+    put(w.paths[8], block_chip=1, block_units=99.0)
+    impose_block(w, w.clock[0])
+    assert [(e.chip, e.units) for e in events(w)] == [(chip, 30.0), (1, 40.0)]
+    assert w.lenders.seized_units[2] == 8.0 + 70.0
+    assert w.clock[0].news == 5
+
+
+@pytest.mark.parametrize(("turn", "units", "lots"), [(0, 30.0, 1), (0, 0.5, 1), (0, 0.0, 0), (1, 30.0, 0)])
+def test_a_block_of_the_drivers_comes_in_the_first_round_of_its_month(turn, units, lots):
+    w = block(0.0)
+    put(w.paths[7], block_chip=1, block_units=units)
+    w.clock[0].turn = turn
+    impose_block(w, w.clock[0])
+    assert (w.clock[0].events, w.clock[0].used_lots) == (lots, lots)
+    assert w.chips.added.tolist() == [10.0, 10.0 + lots * units]
 
 
 @pytest.mark.parametrize(("units", "lots"), [(0.0, 0), (-1.0, 0), (0.5, 1)])
