@@ -245,7 +245,7 @@ def _progress(lab: Any, budget: int) -> str:
     text = f"{lab.stage}: {lab.done:,} runs"
     if not budget:
         return text
-    left = f", at most {_duration((budget - lab.done) / lab.speed)} left" if lab.speed and lab.done < budget else ""
+    left = f", at most {duration((budget - lab.done) / lab.speed)} left" if lab.speed and lab.done < budget else ""
     return f"{text} of at most {budget:,}, {lab.speed:.0f} a second{left}"
 
 
