@@ -43,8 +43,8 @@ _LOOKS = (16, 64, 256)
 _FUTILE = 0.5
 #: Number of the first fresh draw: no look at the base comes near.
 _FRESH = 1_000_000
-#: Draws at each point of a search for the place of a flip, and its halvings: a thirtieth of the way is near enough.
-_LOCATE_DRAWS, _HALVINGS = 32, 5
+#: Draws of the looks at a point in the search for the place of a flip, and halvings: a thirtieth of the way is enough.
+_PLACE_LOOKS, _HALVINGS = (32, 128), 5
 
 
 class Origin(NamedTuple):
@@ -89,6 +89,8 @@ class Reach:
     flips: list[Trial]
     open: list[Trial]
     ends: int
+    #: Flips that are expected among the ends at which one was excluded.
+    missed: float = 0.0
     joint: Share | None = None
 
     def verdict(self, at_base: str) -> str:
@@ -96,6 +98,52 @@ class Reach:
         if self.origin.side:
             return "depends" if self.flips else at_base
         return "depends" if {trial.shown for trial in self.flips} == {-1, 1} else at_base
+
+
+@dataclass
+class Way:
+    """The part of the way to an end in which a verdict turns: from ``before``, where it stands, to ``after``.
+
+    Gaps are how far the effect lies on the side of the base (in the claim's unit): positive before, negative after.
+    """
+
+    trial: Trial
+    before: float
+    after: float
+    gap_before: float
+    gap_after: float
+    #: What is known of the middle: draws, gap and its standard error.
+    draws: int = 0
+    gap: float = math.nan
+    error: float = math.nan
+    is_halved: bool = False
+    is_done: bool = False
+
+    @property
+    def middle(self) -> float:
+        """The point halfway."""
+        return 0.5 * (self.before + self.after)
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the middle lies on one side beyond noise."""
+        return abs(self.gap) > self.error
+
+    @property
+    def crossing(self) -> float:
+        """Where a straight line between the two gaps is zero; the middle where they do not say."""
+        fall = self.gap_before - self.gap_after
+        part = self.gap_before / fall if fall > 0.0 else math.nan
+        return self.before + part * (self.after - self.before) if 0.0 <= part <= 1.0 else self.middle
+
+    def halve(self) -> None:
+        """Go on with the half in which the verdict turns; a middle that noise hides, or without effect, is the last."""
+        self.is_halved, self.is_done = True, not self.is_clear
+        if self.gap > 0.0:
+            self.before, self.gap_before = self.middle, self.gap
+        elif self.gap <= 0.0:
+            self.after, self.gap_after = self.middle, self.gap
+        self.draws, self.gap, self.error = 0, math.nan, math.nan
 
 
 @dataclass
@@ -161,32 +209,27 @@ class Search:
     def locate(self) -> None:
         """Halve the way from the base to each end at which a verdict turned, all ways together."""
         self.lab.stage = "locate"
-        ways = {id(t): (0.0, float(t.u), t) for t in self.trials if t.shown and self.origins[t.probe.claim.key].side}
+        ways = [self._way(trial) for trial in self.trials if trial.shown and self._side(trial)]
         for _ in range(_HALVINGS):
-            middle = {k: 0.5 * (a + b) for k, (a, b, t) in ways.items() if self._parts(t.span, a, b)}
-            wanted = [
-                (cell, self._draws(ways[k][2]))
-                for k, u in middle.items()
-                for cell in ways[k][2].probe.cells(ways[k][2].span.at(u))
-            ]
-            if not middle or self.lab.spent + self.lab.cost(wanted) > self.budget:
-                break
-            self.lab.need(wanted)
-            for k, u in middle.items():
-                before, after, trial = ways[k]
-                effect, error = self._effect(trial, u)
-                origin = self.origins[trial.probe.claim.key]
-                gap = origin.side * (effect - trial.probe.claim.least)
-                trial.turns_at = u
-                if not abs(gap) > error:  # on the threshold, as far as these draws can tell (or no effect is defined)
-                    del ways[k]
-                    continue
-                ways[k] = (u, after, trial) if gap > 0.0 else (before, u, trial)
-        for before, after, trial in ways.values():
-            if not self._parts(trial.span, before, after):
-                trial.turns_at = after
-            elif math.isfinite(trial.turns_at):
-                trial.turns_at = 0.5 * (before + after)
+            going = [way for way in ways if not way.is_done and self._parts(way)]
+            for draws in sorted({min(self.runs, n) for n in _PLACE_LOOKS}):
+                # Only what is still within noise of the threshold is looked at again, on more draws.
+                unsure = [way for way in going if way.draws < draws and not way.is_clear]
+                wanted = [(cell, self._draws(way.trial, draws)) for way in unsure for cell in self._middle_cells(way)]
+                if self.lab.spent + self.lab.cost(wanted) > self.budget:
+                    going = [way for way in going if way.draws]
+                    break
+                self.lab.need(wanted)
+                for way in unsure:
+                    way.draws = draws
+                    way.gap, way.error = self._gap(way.trial, way.middle, self._draws(way.trial, draws))
+            for way in going:
+                way.halve()
+        for way in ways:
+            if not self._parts(way):
+                way.trial.turns_at = way.after
+            elif way.is_halved:
+                way.trial.turns_at = way.crossing
 
     def reach(self, key: str, joint: Share | None = None) -> Reach:
         """Return what is known of one claim, flips nearest to the base first."""
@@ -195,7 +238,9 @@ class Search:
         flips.sort(key=lambda trial: (abs(trial.turns_at) if math.isfinite(trial.turns_at) else 2.0, trial.span.name))
         # A claim that is undecided at the base has no verdict to lose.
         open_ = [trial for trial in own if not trial.shown and not self._is_excluded(trial)]
-        return Reach(self.origins[key], flips, open_ if self.origins[key].side else [], len(own), joint)
+        excluded = [trial for trial in own if not trial.shown and self._is_excluded(trial)]
+        missed = math.fsum(self._chance(trial) for trial in excluded if not trial.stays)
+        return Reach(self.origins[key], flips, open_ if self.origins[key].side else [], len(own), missed, joint)
 
     # --- looks ----------------------------------------------------------------------------------------------------
 
@@ -319,19 +364,35 @@ class Search:
 
     # --- places ---------------------------------------------------------------------------------------------------
 
-    def _draws(self, trial: Trial) -> range:
-        return range(min(max(_LOCATE_DRAWS, trial.probe.fewest), self.runs))
+    def _side(self, trial: Trial) -> int:
+        return self.origins[trial.probe.claim.key].side
+
+    def _way(self, trial: Trial) -> Way:
+        """Return the whole way from the base to an end."""
+        origin, least = self.origins[trial.probe.claim.key], trial.probe.claim.least
+        return Way(
+            trial, 0.0, float(trial.u), origin.side * (origin.effect - least), origin.side * (trial.effect - least)
+        )
+
+    def _middle_cells(self, way: Way) -> list[Changes]:
+        return way.trial.probe.cells(way.trial.span.at(way.middle))
+
+    def _draws(self, trial: Trial, draws: int) -> range:
+        return range(min(max(draws, trial.probe.fewest), self.runs))
 
     @staticmethod
-    def _parts(span: Span, before: float, after: float) -> bool:
-        """Return whether there is a value between two points of a range: whole numbers run out."""
-        between = span.at(0.5 * (before + after))
-        return between not in (span.at(before), span.at(after))
+    def _parts(way: Way) -> bool:
+        """Return whether there is a value between the two ends of a way: whole numbers run out."""
+        at = way.trial.span.at
+        return at(way.middle) not in (at(way.before), at(way.after))
 
-    def _effect(self, trial: Trial, u: float) -> tuple[float, float]:
-        """Return the effect at ``u`` and its standard error: that of the base and the paired change."""
-        numbers = self._draws(trial)
+    def _gap(self, trial: Trial, u: float, numbers: range) -> tuple[float, float]:
+        """Return how far the effect at ``u`` lies on the side of the base, and its standard error.
+
+        The effect is that of the base and the paired change from there.
+        """
+        origin = self.origins[trial.probe.claim.key]
         scores = trial.probe.scores(self.lab, trial.span.at(u), numbers)
         change = shift(scores, self._base(trial.probe, numbers))
         error = math.sqrt(change.variance / change.runs) if change.runs > 1 else math.nan
-        return self.origins[trial.probe.claim.key].effect + change.mean, error
+        return origin.side * (origin.effect + change.mean - trial.probe.claim.least), error
