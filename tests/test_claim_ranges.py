@@ -251,7 +251,7 @@ def test_what_moves_nothing_is_told():
 
 
 def test_a_budget_that_is_too_small_says_what_is_needed():
-    with pytest.raises(ConfigError, match=r"--budget: 300 runs are too few: the thinnest screen takes 500"):
+    with pytest.raises(ConfigError, match=r"--budget: 300 runs are too few: the thinnest screen takes 400"):
         search(lambda at: 1.0, budget=300)
 
 
@@ -350,3 +350,37 @@ def test_a_small_search_from_end_to_end(tmp_path):
     assert "moves nothing in any arm" in text, "the stress of later months, in a run of eight"
     for name in re.findall(r"\]\((images/[^)]+)\)", text):
         assert (tmp_path / name).stat().st_size > 1000
+
+
+def test_the_command_keeps_its_runs_and_writes_the_same_again(firesale, tmp_path):
+    small = ["run.months=6", "neoclouds.count=4", "miners.count=2", "buyers.enterprise.count=4"]
+    options = [part for change in small for part in ("--set", change)]
+
+    def claims(folder):
+        code, out, err = firesale(
+            "claims", "--only", "lead,debt", "--runs", "10", "--out", str(tmp_path / folder), "--log", str(tmp_path / "log"), *options
+        )  # fmt: skip
+        assert code == 0 and out.strip() == str(tmp_path / folder / "claims.md")
+        assert "lead:" in err and "debt:" in err
+        return {file.name: file.read_bytes() for file in (tmp_path / folder / "images").iterdir()}
+
+    figures = claims("one")
+    shards = list((tmp_path / "log").glob("*/runs/*.parquet"))
+    assert len(figures) == 2 and shards
+    assert claims("two") == figures
+    assert list((tmp_path / "log").glob("*/runs/*.parquet")) == shards, "nothing was played again"
+    assert "firesale claims --ranges" in (tmp_path / "one" / "claims.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said_"),
+    [
+        (("--budget", "5000"), "add --ranges"),
+        (("--quick",), "add --ranges"),
+        (("--only", "leed"), "--only: leed: no claim has this name"),
+        (("--set", "credit.payot=1"), "did you mean 'credit.payout'"),
+    ],
+)
+def test_what_is_wrong_with_the_command_is_said(firesale, tmp_path, arguments, said_):
+    code, _, err = firesale("claims", *arguments, "--out", str(tmp_path), "--log", str(tmp_path))
+    assert code == 2 and said_ in " ".join(err.split())

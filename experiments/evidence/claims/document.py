@@ -6,6 +6,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
 from experiments.evidence.claims.catalogue import CLAIMS, Claim, check_arms
 from experiments.evidence.claims.figures import draw_finding, draw_joint, draw_map
 from experiments.evidence.claims.flips import Reach, Trial
@@ -57,20 +60,26 @@ def write_claims(
     for claim in claims:
         finding = examine(claim, lab, runs)
         found.append(finding)
-        draw_finding(finding).savefig(images / f"claim_{claim.key}.svg")
+        _save(draw_finding(finding), images / f"claim_{claim.key}.svg")
         say(f"{claim.key}: {finding.verdict}: {_effect(finding)}")
     ranges = None
     if budget:
         spans, left_out = unsourced(base)
         verdicts = {f.claim.key: f.verdict for f in found}
         ranges = explore(lab, claims, verdicts, spans, runs, budget, base, left_out)
-        draw_joint(claims, ranges).savefig(images / "claims_joint.svg")
-        draw_map(claims, ranges).savefig(images / "claims_map.svg")
+        _save(draw_joint(claims, ranges), images / "claims_joint.svg")
+        _save(draw_map(claims, ranges), images / "claims_map.svg")
         for f in found:
             say(f"{f.claim.key}: {_verdict(f, ranges.reaches[f.claim.key])}")
     file = folder / "claims.md"
     file.write_text(_document(found, runs, command, ranges), encoding="utf-8")
     return file
+
+
+def _save(figure: Figure, file: Path) -> None:
+    """Write a figure; the same numbers give the same file."""
+    with rc_context({"svg.hashsalt": "gpu-firesale"}):
+        figure.savefig(file, metadata={"Date": None})
 
 
 # --- words --------------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from experiments.evidence.claims.spans import Span
 #: Draws on which a parameter that moves nothing is told: measures are compared bit by bit, in every arm.
 _IDLE_DRAWS = 2
 #: Part of the budget that the screen may take, and the least and most draws of it.
-_SCREEN_PART, _LEAST_DRAWS, _MOST_DRAWS = 0.4, 3, 32
+_SCREEN_PART, _LEAST_DRAWS, _MOST_DRAWS = 0.4, 2, 32
 #: Part of the budget kept for locating flips.
 _LOCATE_PART = 0.15
 #: A flip less likely than this is excluded; one more likely than even is put to the test.
@@ -56,7 +56,7 @@ class Origin(NamedTuple):
     side: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Trial:
     """A claim at one end of a range; ``u`` is -1 at the low end and 1 at the high one."""
 
@@ -100,7 +100,7 @@ class Reach:
         return "depends" if {trial.shown for trial in self.flips} == {-1, 1} else at_base
 
 
-@dataclass
+@dataclass(eq=False)
 class Way:
     """The part of the way to an end in which a verdict turns: from ``before``, where it stands, to ``after``.
 
@@ -296,7 +296,7 @@ class Search:
     def _look_longer(self, limit: int) -> bool:
         """Double the draws where a flip is neither tested nor excluded, the likeliest first; return whether any was."""
         open_ = [t for t in self.trials if not t.is_tested and t.draws < self.runs and self._is_open(t)]
-        open_.sort(key=lambda t: (-self._chance(t) if math.isfinite(t.above) else 0.0, t.span.name, t.u))
+        open_.sort(key=self._doubt)
         wanted, longer = [], []
         left = limit - self.lab.spent
         for trial in open_:
@@ -322,12 +322,16 @@ class Search:
 
     def _test(self, trials: list[Trial], level: float, limit: int) -> None:
         """Test ends on fresh draws, in a few looks that share ``level``; what looks futile is given up."""
+        # The likeliest first, as many as can be paid for: which, hangs on looks alone, not on the fresh draws.
+        trials = self._payable(sorted(trials, key=self._doubt), range(_FRESH, _FRESH + _LOOKS[0]), limit)
         going = list(trials)
         for draws in _LOOKS:
             numbers = range(_FRESH, _FRESH + draws)
-            wanted = [(cell, numbers) for trial in going for cell in trial.probe.cells(trial.changes)]
-            if not going or self.lab.spent + self.lab.cost(wanted) > limit:
+            # Given up for want of runs counts as not shown.
+            going = self._payable(going, numbers, limit)
+            if not going:
                 break
+            wanted = [(cell, numbers) for trial in going for cell in trial.probe.cells(trial.changes)]
             self.lab.need(wanted)
             p = [1.0] * len(trials)
             for k, trial in enumerate(trials):
@@ -345,6 +349,22 @@ class Search:
                 if trial in going and not trial.shown and not trial.stays
                 and (one <= _FUTILE or draws < trial.probe.fewest)
             ]  # fmt: skip
+
+    def _payable(self, trials: Sequence[Trial], numbers: Sequence[int], limit: int) -> list[Trial]:
+        """Return the first of some ends whose runs of ``numbers`` the limit still covers."""
+        found, left = [], limit - self.lab.spent
+        for trial in trials:
+            left -= self.lab.cost([(cell, numbers) for cell in trial.probe.cells(trial.changes)])
+            if left < 0:
+                break
+            found.append(trial)
+        return found
+
+    def _doubt(self, trial: Trial) -> tuple[float, str, int]:
+        """Return by what ends are put in order: the chance that the verdict stays, what is not known last."""
+        side = self._side(trial)
+        stays = 1.0 - self._chance(trial) if side else min(trial.above, 1.0 - trial.above)
+        return (stays if math.isfinite(stays) else 1.0, trial.span.name, trial.u)
 
     def _aim(self, trial: Trial) -> int:
         """Return the side on which the effect is suspected: 1 above what counts, -1 below."""
