@@ -32,8 +32,8 @@ from experiments.evidence.claims.spans import Span
 _IDLE_DRAWS = 2
 #: Part of the budget that the screen may take, and the least and most draws of it.
 _SCREEN_PART, _LEAST_DRAWS, _MOST_DRAWS = 0.4, 2, 32
-#: Part of the budget kept for locating flips.
-_LOCATE_PART = 0.15
+#: Part of what is left of the budget before the tests that is kept for locating flips.
+_LOCATE_PART = 0.25
 #: A flip less likely than this is excluded; one more likely than even is put to the test.
 _EXCLUDED, _LEANING = 0.02, 0.5
 #: Rounds of tests; each has half of the error that the last one had. Draws of the looks within one.
@@ -197,7 +197,7 @@ class Search:
 
     def follow(self) -> None:
         """Put to the test what leans to a flip, look longer where none can be excluded, until nothing is left to do."""
-        limit = int((1.0 - _LOCATE_PART) * self.budget)
+        limit = self.lab.spent + int((1.0 - _LOCATE_PART) * max(0, self.budget - self.lab.spent))
         for round_ in range(1, _ROUNDS + 1):
             self.lab.stage = f"round {round_}"
             leaning = [trial for trial in self.trials if self._leans(trial)]
