@@ -26,7 +26,7 @@ from agents.rule import alternative, borrow, entry, sequence
 from agents.tables.clock import Fault, stop_run
 from simulation.markets.rental import clear_rental, earn_rent, scrap_idle
 from simulation.markets.venues import appraise, trade_calm, trade_forced
-from simulation.phases.cascade import goes_on, impose_block
+from simulation.phases.cascade import goes_on, impose_block, offer_blocks
 from simulation.phases.close import mark_books, remember_prices, withdraw_posted
 from simulation.phases.open import move_drivers, open_books, pool_fleets, start_month
 from simulation.phases.record import keep_flows, record_month
@@ -66,9 +66,9 @@ PHASES = (
         "Rounds until nothing new happens: defaults, seizure, auctions, marks, margin calls, arrears, funding calls, "
         "runs, failures, clearing.",
         (
-            carry_out_defaults, trade_calm, impose_block, trade_forced, appraise, revalue, watch_covenants, watch_coins,
-            work_out_arrears, count_unsold, set_haircut, provide, call_lines, run_deposits, meet_calls, fail_lenders,
-            withdraw_commitments,
+            carry_out_defaults, trade_calm, impose_block, offer_blocks, trade_forced, appraise, revalue, watch_covenants,
+            watch_coins, work_out_arrears, count_unsold, set_haircut, provide, call_lines, run_deposits, meet_calls,
+            fail_lenders, withdraw_commitments,
         ),
     ),
     Phase(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents.buyers.bids import bid_limit, buyer_money, buyer_units, peer_money, risk_premium
 from agents.rule import copied_rule, rule
 from agents.tables.buyers import UNLIMITED
+from agents.tables.clock import WEEKS
 from agents.tables.operators import can_bid, free_units
 from simulation.markets.auction import BIDDER, CAP, DUST, HOPS, LIMIT, MONEY
 from simulation.markets.tape import TapeRow, note_row
@@ -61,15 +62,20 @@ def add_backstop(w, terms, n, g, best):
 
 
 @rule
-def count_reached(w, terms, seller, months):
-    """Return how many contacts a seller has reached after ``months`` of search; all bidders when ``seller`` < 0."""
+def count_reached(w, terms, seller, weeks):
+    """Return how many contacts a seller has reached after ``weeks`` of search; all bidders when ``seller`` < 0.
+
+    Calls are made by the month; who has less than one reaches that part of those that a month would, one at least.
+    """
     if seller < 0:
         return len(w.value) - 1
-    return min(w.contact_ptr[seller + 1] - w.contact_ptr[seller], terms.market_calls_a_month * (1 + months))
+    known = w.contact_ptr[seller + 1] - w.contact_ptr[seller]
+    reached = min(known, terms.market_calls_a_month * max(1, weeks // WEEKS))
+    return min(reached, max(1, reached * weeks // WEEKS))
 
 
 @rule
-def collect_bids(w, clock, terms, g, seller, months, noting, n):
+def collect_bids(w, clock, terms, g, seller, weeks, noting, n):
     """Collect the bids of the contacts that the seller has reached, nearest first; return the number of bids.
 
     With ``noting`` the contacts that make no bid are noted on the tape, and why, instead: their orders come behind the
@@ -78,7 +84,7 @@ def collect_bids(w, clock, terms, g, seller, months, noting, n):
     premium = risk_premium(w.chips[g], terms)
     n_l = len(w.lenders)
     first = w.contact_ptr[max(0, seller)]
-    for j in range(count_reached(w, terms, seller, months)):
+    for j in range(count_reached(w, terms, seller, weeks)):
         b = j if seller < 0 else w.contact[first + j] - n_l
         hops = 1.0 if seller < 0 else float(w.contact_hops[first + j])
         why = add_bid(w, clock, terms, n, b, g, premium, hops)
@@ -90,9 +96,9 @@ def collect_bids(w, clock, terms, g, seller, months, noting, n):
 
 
 @rule
-def open_book(w, clock, terms, g, seller, months):
+def open_book(w, clock, terms, g, seller, weeks):
     """Collect all bids for generation ``g``, the backstop's among them; remember the best of the month."""
-    n = collect_bids(w, clock, terms, g, seller, months, False, 0)
+    n = collect_bids(w, clock, terms, g, seller, weeks, False, 0)
     best = 0.0
     for j in range(n):
         best = max(best, w.scratch[LIMIT, j])
@@ -103,7 +109,7 @@ def open_book(w, clock, terms, g, seller, months):
 
 
 @rule
-def note_absent(w, clock, terms, g, seller, months, n_bids):
+def note_absent(w, clock, terms, g, seller, weeks, n_bids):
     """Note the contacts reached that make no bid, and why; return how many contacts were reached."""
-    collect_bids(w, clock, terms, g, seller, months, True, n_bids)
-    return count_reached(w, terms, seller, months)
+    collect_bids(w, clock, terms, g, seller, weeks, True, n_bids)
+    return count_reached(w, terms, seller, weeks)

@@ -35,6 +35,7 @@ def log_trade(w, clock, lot, buyer, units, price, hops):
     t.price = price
     t.reason = lot.reason
     t.fundamental = chip.fundamental
+    t.age = clock.month - lot.vintage
     t.hops = int(hops)
     clock.trades = k + 1
 

@@ -12,6 +12,7 @@ from enum import IntEnum
 from agents.lenders.collateral import price_seized
 from agents.rule import rule
 from agents.tables.buyers import BuyerKind
+from agents.tables.clock import WEEKS
 from agents.tables.events import Cause, EventKind, SaleReason, log_event
 from agents.tables.lots import withdraw_offer
 from agents.tables.operators import OperatorStatus
@@ -62,9 +63,9 @@ def list_offers(w, seller, n):
 
 @rule
 def collect_asks(w, clock, g, n_offers):
-    """Collect the offers of generation ``g``; return (asks, months of search)."""
+    """Collect the offers of generation ``g``; return (asks, weeks of search)."""
     n = 0
-    months = 0
+    weeks = 0
     for j in range(n_offers):
         k = w.ranking[OFFER, j]
         lot = w.lots[k]
@@ -73,9 +74,9 @@ def collect_asks(w, clock, g, n_offers):
             w.scratch[RESERVE, n] = max(lot.reserve, w.chips[g].scrap)
             w.scratch[UNITS, n] = lot.offered
             w.ranking[LOT, n] = k
-            months = max(months, clock.month - lot.asked)
+            weeks = max(weeks, WEEKS * (1 + clock.month - lot.asked) - lot.hurry)
             n += 1
-    return n, months
+    return n, weeks
 
 
 @rule
@@ -103,7 +104,7 @@ def sell_to_market(w, clock, terms, g, n_asks):
 
 
 @rule
-def note_auction(w, clock, terms, g, seller, months, n_bids, n_asks, price, volume, forced):
+def note_auction(w, clock, terms, g, seller, weeks, n_bids, n_asks, price, volume, forced):
     """Note an auction, its orders with their fills, and who could not bid, before the sales are carried out."""
     s = w.scratch
     n_l = len(w.lenders)
@@ -113,7 +114,7 @@ def note_auction(w, clock, terms, g, seller, months, n_bids, n_asks, price, volu
     auction = w.tape[k]
     auction.filled = volume
     auction.forced = 1 if forced else 0
-    auction.reached = note_absent(w, clock, terms, g, seller, months, n_bids)
+    auction.reached = note_absent(w, clock, terms, g, seller, weeks, n_bids)
     for i in range(n_bids):
         k = note_row(w, clock, TapeRow.BID, n_l + w.ranking[BIDDER, i], g, s[LIMIT, i], s[CAP, i])
         if k >= 0:
@@ -128,7 +129,7 @@ def note_auction(w, clock, terms, g, seller, months, n_bids, n_asks, price, volu
 
 
 @rule
-def hold_auction(w, clock, terms, g, seller, n_asks, months, forced):
+def hold_auction(w, clock, terms, g, seller, n_asks, weeks, forced):
     """Auction the collected asks of one generation; log a forced sale with what put the first lot up for sale."""
     chip = w.chips[g]
     cause = w.lots[w.ranking[LOT, 0]].cause
@@ -137,10 +138,10 @@ def hold_auction(w, clock, terms, g, seller, n_asks, months, forced):
         if len(w.tape) > 0:
             note_row(w, clock, TapeRow.AUCTION, seller, g, price, volume)
     else:
-        n_bids = open_book(w, clock, terms, g, seller, months)
+        n_bids = open_book(w, clock, terms, g, seller, weeks)
         if n_bids == 0:
             if len(w.tape) > 0:
-                note_auction(w, clock, terms, g, seller, months, 0, n_asks, 0.0, 0.0, forced)
+                note_auction(w, clock, terms, g, seller, weeks, 0, n_asks, 0.0, 0.0, forced)
             return
         s = w.scratch
         r = w.ranking
@@ -149,7 +150,7 @@ def hold_auction(w, clock, terms, g, seller, n_asks, months, forced):
             r[BID_ORDER], r[ASK_ORDER], r[SPARE], s[BID_FILL], s[ASK_FILL],
         )  # fmt: skip
         if len(w.tape) > 0:
-            note_auction(w, clock, terms, g, seller, months, n_bids, n_asks, price, volume, forced)
+            note_auction(w, clock, terms, g, seller, weeks, n_bids, n_asks, price, volume, forced)
         if volume > DUST:
             settle(w, clock, n_bids, n_asks, price)
     if volume > DUST:
@@ -192,9 +193,9 @@ def offer_forced(w, clock):
         if n_offers == 0:
             continue
         for g in range(len(w.chips)):
-            n_asks, months = collect_asks(w, clock, g, n_offers)
+            n_asks, weeks = collect_asks(w, clock, g, n_offers)
             if n_asks > 0:
-                hold_auction(w, clock, terms, g, seller, n_asks, months, True)
+                hold_auction(w, clock, terms, g, seller, n_asks, weeks, True)
 
 
 @rule
@@ -212,7 +213,7 @@ def exchange_forced(w, clock):
             continue
         n_offers = list_offers(w, seller, n_offers)
     for g in range(len(w.chips)):
-        n_asks, _months = collect_asks(w, clock, g, n_offers)
+        n_asks, _weeks = collect_asks(w, clock, g, n_offers)
         if n_asks > 0:
             hold_auction(w, clock, terms, g, -1, n_asks, 0, True)
 
@@ -243,11 +244,9 @@ def offer_voluntary(w, clock, node):
         k = lot.following
     n_offers = list_offers(w, node, 0)
     for g in range(len(w.chips)):
-        n_asks, months = collect_asks(w, clock, g, n_offers)
+        n_asks, weeks = collect_asks(w, clock, g, n_offers)
         if n_asks > 0:
-            hold_auction(
-                w, clock, terms, g, -1 if terms.market_venue == Venue.EXCHANGE else node, n_asks, months, False
-            )
+            hold_auction(w, clock, terms, g, -1 if terms.market_venue == Venue.EXCHANGE else node, n_asks, weeks, False)
     k = w.first_lot[node]
     while k >= 0:
         lot = w.lots[k]

@@ -1,15 +1,30 @@
-"""What happens in the rounds of the cascade beside what agents do: a block comes to market; whether a round follows."""
+"""What happens in the rounds of the cascade beside what agents do: blocks come to market; whether a round follows."""
 
 from __future__ import annotations
 
 from agents.rule import rule
+from agents.tables.clock import DAYS, WEEKS
 from agents.tables.events import Cause, EventKind, SaleReason, log_event
 from agents.tables.lots import open_lot
 
 
 @rule
+def offer_part(lot, chip, clock):
+    """Offer this month's part of a block (GPU, USD/GPU): what is left of it in equal parts until the deadline.
+
+    The reserve falls from the appraisal in equal steps; in the last month there is none, and after it all is for sale.
+    """
+    months = max(1, lot.deadline - clock.month + 1)
+    lot.offered = lot.units / months
+    lot.reserve = chip.appraisal * (months - 1) / (lot.deadline - lot.asked + 1)
+
+
+@rule
 def impose_block(w, clock):
-    """Put a block of GPUs on the market by hand or by the drivers: outside investors sell without reserve."""
+    """Put a block of GPUs on the market by hand or by the drivers: outside investors must sell it within its days.
+
+    Less than a month leaves its seller so many weeks less to search.
+    """
     if clock.imposed_units <= 0.0:
         return
     chip = w.chips[clock.imposed_chip]
@@ -28,12 +43,27 @@ def impose_block(w, clock):
         lot.cause = event
         lot.asked = clock.month
         lot.seized = clock.month
-        lot.offered = lot.units
+        lot.deadline = clock.month + (clock.imposed_days - 1) // DAYS
+        lot.hurry = max(0, WEEKS - max(1, WEEKS * clock.imposed_days // DAYS))
+        offer_part(lot, chip, clock)
     chip.added += clock.imposed_units
     chip.stock += clock.imposed_units
     w.lenders[node].seized_units += clock.imposed_units
     clock.imposed_units = 0.0
     clock.news += 1
+
+
+@rule
+def offer_blocks(w, clock):
+    """Offer the next part of each block that outside investors sell, once a month; this month's is offered already."""
+    if clock.turn > 0:
+        return
+    k = w.first_lot[len(w.lenders) - 1]
+    while k >= 0:
+        lot = w.lots[k]
+        if lot.reason == SaleReason.IMPOSED and lot.asked < clock.month:
+            offer_part(lot, w.chips[lot.chip], clock)
+        k = lot.following
 
 
 @rule

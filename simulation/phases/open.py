@@ -62,6 +62,7 @@ def move_drivers(w, clock):
         by_hand = clock.imposed_units if clock.imposed_chip == path.block_chip else 0.0
         clock.imposed_chip = path.block_chip
         clock.imposed_units = by_hand + path.block_units
+        clock.imposed_days = path.block_days
 
 
 @rule

@@ -103,18 +103,19 @@ def test_hashprice_falls_in_the_month_of_the_halving(month, factor):
 @pytest.mark.parametrize(
     ("drawn", "by_hand", "waiting"),
     [
-        ((0.0, 0), (1, 7.0), (1, 7.0)),  # nothing falls due
-        ((0.5, 2), (1, 0.0), (2, 0.5)),
-        ((30.0, 1), (1, 7.0), (1, 37.0)),  # the same generation
-        ((30.0, 2), (1, 7.0), (2, 30.0)),  # another gives way
-        ((30.0, 0), (-1, 0.0), (0, 30.0)),
+        ((0.0, 0), (1, 7.0), (1, 7.0, 90)),  # nothing falls due
+        ((0.5, 2), (1, 0.0), (2, 0.5, 7)),
+        ((30.0, 1), (1, 7.0), (1, 37.0, 7)),  # the same generation
+        ((30.0, 2), (1, 7.0), (2, 30.0, 7)),  # another gives way
+        ((30.0, 0), (-1, 0.0), (0, 30.0, 7)),
     ],
 )
 def test_a_block_that_falls_due_waits_for_the_cascade_with_what_was_put_up_by_hand(drawn, by_hand, waiting):
     clock = moved(
-        {"block_units": drawn[0], "block_chip": drawn[1]}, {"imposed_chip": by_hand[0], "imposed_units": by_hand[1]}
+        {"block_units": drawn[0], "block_chip": drawn[1], "block_days": 7},
+        {"imposed_chip": by_hand[0], "imposed_units": by_hand[1], "imposed_days": 90},
     )
-    assert (clock.imposed_chip, clock.imposed_units) == waiting
+    assert (clock.imposed_chip, clock.imposed_units, clock.imposed_days) == waiting
 
 
 # --- books ---------------------------------------------------------------------------------------------------------
