@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.command import evidence, explain, sweeps, terminal
+from experiments.command import economics, evidence, explain, sweeps, terminal
 from experiments.command.terminal import Config, Set, load_engine, make_console, print_table, write_whole
 
 app = typer.Typer(
@@ -174,6 +174,9 @@ sweeps.add_to(app)
 
 
 evidence.add_to(app)
+
+
+app.command()(economics.economics)
 
 
 # --- explain ------------------------------------------------------------------------------------------------------
