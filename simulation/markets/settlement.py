@@ -15,7 +15,7 @@ from simulation.markets.order_book import (
     ASKS,
     FILL,
     HOPS,
-    MONTHS,
+    WEEKS_OF,
     ORDERS,
     REACHED,
     SELLER,
@@ -47,6 +47,7 @@ def log_trade(w, clock, lot, buyer, units, price, hops):
     t.price = price
     t.reason = lot.reason
     t.fundamental = chip.fundamental
+    t.age = clock.month - lot.vintage
     t.hops = int(hops)
     clock.trades = k + 1
 
@@ -238,7 +239,7 @@ def pay_search(w, clock, i):
     for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
         offered += w.ask[UNITS, a]
         sold += w.ask[SOLD, a]
-    usd = search_cost(terms, w.item[REACHED, i], w.item[MONTHS, i]) * min(1.0, sold / offered)
+    usd = search_cost(terms, w.item[REACHED, i], w.item[WEEKS_OF, i]) * min(1.0, sold / offered)
     seller = w.item[SELLER, i]
     n_l = len(w.lenders)
     n_lo = n_l + len(w.operators)

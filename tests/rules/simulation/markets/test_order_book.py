@@ -47,7 +47,7 @@ def value(w, node: int, usd: float) -> None:
     w.value[node - PEER, 1] = usd
 
 
-def auction(w, seller: int = LENDER, searched: int = 0, g: int = 1):
+def auction(w, seller: int = LENDER, searched: int = 0, g: int = 1, hurry: int = 0):
     """Auction a lot that asks too much to be sold; return the bids, who else was reached and why not, how many in all.
 
     A bid is (node, limit, units, money, hops), who does not bid (why, node).
@@ -55,9 +55,9 @@ def auction(w, seller: int = LENDER, searched: int = 0, g: int = 1):
     w.clock[0].tape = 0
     w.lots.offered[:] = 0.0
     owner = max(seller, LENDER)
-    add_lot(w, node=owner, chip=g, offered=10.0, asked=9 - searched, reserve=5000.0)
-    n_asks, months = collect_asks(w, w.clock[0], g, list_offers(w, owner, 0))
-    hold_auction(w, w.clock[0], w.terms[0], g, seller, n_asks, months, True)
+    add_lot(w, node=owner, chip=g, offered=10.0, asked=9 - searched, reserve=5000.0, hurry=hurry)
+    n_asks, weeks = collect_asks(w, w.clock[0], g, list_offers(w, owner, 0))
+    hold_auction(w, w.clock[0], w.terms[0], g, seller, n_asks, weeks, True)
     rows = w.tape[: w.clock[0].tape]
     assert (rows.chip == g).all()
     (reached,) = (int(r.reached) for r in rows if r.kind == TapeRow.AUCTION)
@@ -221,6 +221,25 @@ def test_a_seller_reaches_its_nearest_contacts_two_more_with_every_month_of_sear
 def test_each_month_of_search_adds_the_calls_of_a_month(searched, reached):
     w = market(contacts={OTHER_PEER: ((USER, 1),) * 7}, market_calls_a_month=2)
     bids, _, found = auction(w, OTHER_PEER, searched)
+    assert len(bids) == found == reached
+
+
+@pytest.mark.parametrize(
+    ("known", "calls", "hurry", "searched", "reached"),
+    [
+        (9, 8, 0, 0, 8),
+        (9, 8, 1, 0, 6),  # three of four weeks
+        (9, 8, 3, 0, 2),
+        (5, 8, 2, 0, 2),  # half of the five whom a month would reach
+        (9, 3, 3, 0, 1),  # one at least,
+        (0, 8, 3, 0, 0),  # of those it knows
+        (9, 4, 3, 1, 4),  # later months are whole ones: five weeks are one
+        (9, 4, 3, 2, 8),
+    ],
+)
+def test_less_than_a_month_of_search_reaches_that_part_of_whom_a_month_would(known, calls, hurry, searched, reached):
+    w = market(contacts={OTHER_PEER: ((USER, 1),) * known, USER: ((PEER, 1),)}, market_calls_a_month=calls)
+    bids, _, found = auction(w, OTHER_PEER, searched, hurry=hurry)
     assert len(bids) == found == reached
 
 

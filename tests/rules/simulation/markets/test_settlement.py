@@ -61,7 +61,7 @@ def test_a_fill_is_recorded_and_counted_as_forced_unless_the_owner_chose_to_sell
     for reason in reasons:
         w = market()
         put(w.chips[1], traded_units=10.0, traded_usd=600.0, forced_units=4.0)
-        lot = w.lots[add_lot(w, node=PEER, chip=1, reason=reason)]
+        lot = w.lots[add_lot(w, node=PEER, chip=1, reason=reason, vintage=-4.5)]
         w.clock[0].trades = 2
         log_trade(w, w.clock[0], lot, USER, 5.0, 40.0, 3.0)
         chip, trade = w.chips[1], w.trades[2]
@@ -70,6 +70,7 @@ def test_a_fill_is_recorded_and_counted_as_forced_unless_the_owner_chose_to_sell
         assert w.chips[0].traded_units == 0.0
         assert (trade.month, trade.turn, trade.chip, trade.seller, trade.buyer) == (9, 2, 1, PEER, USER)
         assert (trade.units, trade.price, trade.fundamental) == pytest.approx((5.0, 40.0, 70.0))
+        assert trade.age == 9 + 4.5
         assert (trade.reason, trade.hops) == (reason, 3)
         assert w.clock[0].trades == 3
 
