@@ -74,7 +74,8 @@ def small_world(
     ``lines`` are (debtor, creditor) pairs; ``banks`` the lenders that each operator knows (default: all);
     ``contacts`` maps a seller's node to (node, hops) pairs, nearest first (default: everybody knows all operators and
     buyers, but itself and the backstop, directly). Chips have performance 1, power 1 kW, are on sale from month 0 for
-    1,000 USD and stand at an appraisal of 1,000; site power, utilisation and the like are 0 until set.
+    1,000 USD, stand at an appraisal of 1,000 and are compared with no new ones; site power, utilisation and the like are
+    0 until set.
 
     Who values chips needs a grid of strips: it covers ``hurdles``, the least and the highest hurdle rate (1/month).
     Without them it is infinite everywhere and who reads it fails: most rules never do, and filling it takes time.
@@ -93,6 +94,7 @@ def small_world(
     for column in ("list_price", "appraisal", "appraisal_open", "price", "price_before", "fundamental"):
         chip_table[column] = 1000.0
     chip_table.performance[:] = chip_table.power[:] = 1.0
+    chip_table.parity[:] = 1e12
     line_table = LINE.empty(len(lines))
     for row, (debtor, creditor) in zip(line_table, sorted(lines), strict=True):
         row.debtor, row.creditor = debtor, creditor
