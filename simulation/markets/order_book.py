@@ -100,6 +100,8 @@ def read_purses(w, clock):
         else:
             buyer = w.buyers[b - n_o]
             w.purse[MONEY, b] = buyer.budget
+            if buyer.kind == BuyerKind.DEALER:
+                w.purse[MONEY, b] = max(0.0, min(buyer.budget, buyer.budget_cap - buyer.inventory))
             w.purse[SITE, b] = buyer.power
             w.purse[COOLING, b] = cooled_power(buyer, terms)
             w.purse[LARGEST, b] = buyer_money(buyer)
@@ -202,6 +204,16 @@ def count_known(w, seller, everybody):
 
 
 @rule
+def note_bid(w, clock, n, g, offer):
+    """Note order ``n`` for generation ``g`` on the tape, as an offer of so many USD/GPU; return its row, -1 if there is none left."""
+    k = note_row(w, clock, TapeRow.BID, len(w.lenders) + w.bidder[n], g, offer, w.order[CAP, n])
+    if k >= 0:
+        w.tape[k].money = w.order[PURSE, n]
+        w.tape[k].hops = w.order[HOPS, n]
+    return k
+
+
+@rule
 def call_contacts(w, clock, terms, i, n, noting):
     """Write the orders of the contacts that item ``i`` has reached behind the ``n`` there are; return their number.
 
@@ -219,6 +231,10 @@ def call_contacts(w, clock, terms, i, n, noting):
     premium = risk_premium(w.chips[g], terms)
     reached = search_reach(terms, count_known(w, seller, everybody), w.item[WEEKS_OF, i], units * w.chips[g].appraisal)
     w.item[REACHED, i] = reached
+    # Room for all of them, for the backstop, and for the order that is drafted last.
+    if not noting and n + reached + 2 > w.order.shape[1]:
+        stop_run(clock, Fault.ORDERS_FULL, n, 0.0)
+        return n
     best = 0.0
     for j in range(reached):
         b, hops = contact_at(w, seller, j, everybody)
@@ -230,12 +246,9 @@ def call_contacts(w, clock, terms, i, n, noting):
         offer = w.order[LIMIT, n] / (1.0 + w.order[FEE, n])
         best = max(best, offer)
         if noting and offer < least:
-            note_row(w, clock, TapeRow.BID, len(w.lenders) + b, g, offer, w.order[CAP, n])
+            note_bid(w, clock, n, g, offer)
         if not noting and offer >= least:
             n += 1
-            if n + 1 >= w.order.shape[1]:
-                stop_run(clock, Fault.ORDERS_FULL, n, 0.0)
-                return n
     if not noting:
         w.chips[g].best_bid = max(w.chips[g].best_bid, best)
         if terms.policy_backstop_capacity > 0.0:

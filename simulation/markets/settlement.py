@@ -9,7 +9,7 @@ from agents.tables.events import SaleReason
 from agents.tables.ledger import BUYERS, LENDERS, OPERATORS, Flow
 from agents.tables.loans import pay_loan, recover
 from agents.tables.lots import close_lot, receive_units
-from agents.tables.operators import occupy
+from agents.tables.operators import OperatorStatus, occupy
 from simulation.markets.auction import DUST
 from simulation.markets.order_book import (
     ASKS,
@@ -185,11 +185,12 @@ def give_site(op, power, liquid):
 
 @rule
 def move_site(op, buyer, power, liquid):
-    """Hand ``power`` (kW) of the sites of one operator over to another, with the chips that stand there."""
+    """Hand ``power`` (kW) of the sites of one operator over to another, with the chips that stand there and their cooling."""
+    site = op.site_power
+    cooled = op.liquid_power
     give_site(op, power, liquid)
-    buyer.site_power += power
-    if liquid == 1:
-        buyer.liquid_power += power
+    buyer.site_power += site - op.site_power
+    buyer.liquid_power += cooled - op.liquid_power
 
 
 @rule
@@ -215,7 +216,9 @@ def sell_units(w, clock, k, node, units, price, hops):
         if lot.site >= 0:
             occupy(w.operators[lot.site], chip, -units)
     elif seller < n_l + len(w.operators):
-        occupy(w.operators[seller - n_l], chip, -units)
+        # What an estate has had carried off stands nowhere.
+        if lot.site >= 0 or w.operators[seller - n_l].status != OperatorStatus.DEFAULTED:
+            occupy(w.operators[seller - n_l], chip, -units)
     else:
         buyer = w.buyers[seller - n_l - len(w.operators)]
         buyer.inventory = max(0.0, buyer.inventory - units * chip.appraisal)

@@ -6,10 +6,8 @@ import pytest
 
 from agents.tables.clock import Fault
 from agents.tables.events import Cause, EventKind, SaleReason
-from simulation.phases.cascade import goes_on, impose_block
-from tests.rules.worlds import events, put, small_world
 from simulation.phases.cascade import goes_on, impose_block, offer_blocks, offer_part
-from tests.rules.worlds import add_lot, events, small_world
+from tests.rules.worlds import add_lot, events, put, small_world
 
 
 def block(units: float, chip: int = 1):
