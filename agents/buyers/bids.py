@@ -29,27 +29,35 @@ def dealer_bid(buyer, chip, premium, terms):
 
 @rule
 def buyer_limit(buyer, chip, value, premium, terms):
-    """Return the most that a buyer bids for one unit (USD): scrap, resale or value in use less the risk premium."""
+    """Return the most that a buyer bids for one unit (USD): scrap, resale or value in use less the risk premium.
+
+    For chips that need liquid it takes off what fitting costs at the mean over the units that it can run: liquid-cooled
+    power is there, the rest is converted.
+    """
     if buyer.kind == BuyerKind.SCRAP:
         return terms.buyers_scrap_bid * chip.scrap
     if buyer.kind == BuyerKind.DEALER:
         return dealer_bid(buyer, chip, premium, terms)
     limit = value * (1.0 - premium)
-    if chip.liquid == 1 and buyer.liquid < chip.power:
-        limit -= buyer.conversion * chip.power
+    cooled = cooled_power(buyer, terms)
+    if chip.liquid == 1 and cooled > buyer.liquid:
+        limit -= buyer.conversion * chip.power * (1.0 - buyer.liquid / cooled)
     return limit
 
 
 @rule
+def cooled_power(buyer, terms):
+    """Return the power that a buyer has for chips that need liquid (kW): cooled by it, or to be converted at once."""
+    return buyer.liquid + terms.buyers_convertible_share * max(0.0, buyer.power - buyer.liquid)
+
+
+@rule
 def buyer_units(buyer, chip, terms):
-    """Return how many units its free power takes: liquid-cooled power for chips that need it (GPU)."""
+    """Return how many units its free power takes: for chips that need liquid, what is or can be cooled by it (GPU)."""
     if buyer.kind == BuyerKind.DEALER or buyer.kind == BuyerKind.SCRAP:
         return UNLIMITED
-    if chip.liquid == 0:
-        return max(0.0, buyer.power / chip.power)
-    if buyer.liquid >= chip.power:
-        return buyer.liquid / chip.power
-    return max(0.0, terms.buyers_convertible_share * (buyer.power - buyer.liquid) / chip.power)
+    power = cooled_power(buyer, terms) if chip.liquid == 1 else buyer.power
+    return max(0.0, power / chip.power)
 
 
 @rule
@@ -119,7 +127,7 @@ def value_to_best(w, clock):
     """Write what a used unit of each generation is worth to the best unconstrained user, and at parity with new ones.
 
     Parity: what the best new chip on sale costs for the same value in use (USD/GPU), its wait in the vendor's queue
-    counted; nobody who compares pays more.
+    counted; nobody who compares pays more. None while nothing that is worth anything is on sale new.
     """
     terms = w.terms[0]
     utilisation = terms.marks_reference_utilisation
@@ -141,9 +149,10 @@ def value_to_best(w, clock):
             value = user_value(
                 w.strips, w.axes, chip, terms, clock.rent, utilisation, hosting, new, terms.marks_asset_life
             )
-            dear = min(dear, chip.list_price / max(value, chip.scrap))
+            if value > 0.0:
+                dear = min(dear, chip.list_price / value)
     for chip in w.chips:
-        chip.parity = min(_NO_PARITY, dear * chip.fundamental)
+        chip.parity = dear * chip.fundamental if dear < math.inf else _NO_PARITY
 
 
 @rule
@@ -187,11 +196,18 @@ def peer_money(op, terms):
 
 @copied_rule
 def bid_limit(w, clock, terms, b, g, premium):
-    """Return bidder ``b``'s limit for generation ``g`` (USD/GPU), never above what a new chip costs for the same value."""
+    """Return bidder ``b``'s limit for generation ``g`` (USD/GPU).
+
+    Never above what a new chip costs for the same value; who scraps a chip compares it with no new one.
+    """
     chip = w.chips[g]
     n_o = len(w.operators)
+    most = chip.parity
     if b < n_o:
         limit = w.value[b, g] * (1.0 - premium)
     else:
-        limit = buyer_limit(w.buyers[b - n_o], chip, w.value[b, g], premium, terms)
-    return min(limit, chip.parity)
+        buyer = w.buyers[b - n_o]
+        limit = buyer_limit(buyer, chip, w.value[b, g], premium, terms)
+        if buyer.kind == BuyerKind.SCRAP:
+            most = limit
+    return min(limit, most)

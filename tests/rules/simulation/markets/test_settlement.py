@@ -71,7 +71,7 @@ def test_a_fill_is_recorded_and_counted_as_forced_unless_the_owner_chose_to_sell
     for reason in reasons:
         w = market()
         put(w.chips[1], traded_units=10.0, traded_usd=600.0, forced_units=4.0)
-        lot = w.lots[add_lot(w, node=PEER, chip=1, reason=reason)]
+        lot = w.lots[add_lot(w, node=PEER, chip=1, reason=reason, vintage=-4.5)]
         w.clock[0].trades = 2
         log_trade(w, w.clock[0], lot, USER, 5.0, 40.0, 3.0)
         chip, trade = w.chips[1], w.trades[2]
@@ -80,6 +80,7 @@ def test_a_fill_is_recorded_and_counted_as_forced_unless_the_owner_chose_to_sell
         assert w.chips[0].traded_units == 0.0
         assert (trade.month, trade.turn, trade.chip, trade.seller, trade.buyer) == (9, 2, 1, PEER, USER)
         assert (trade.units, trade.price, trade.fundamental) == pytest.approx((5.0, 40.0, 70.0))
+        assert trade.age == 9 + 4.5
         assert (trade.reason, trade.hops) == (reason, 3)
         assert w.clock[0].trades == 3
 
@@ -439,9 +440,11 @@ def test_only_collateral_is_insured():
 )
 def test_a_buyer_that_sells_frees_power_and_stock(power, cap, inventory, power_then, inventory_then):
     w = market()
-    put(w.buyers[1], power=power, power_cap=cap, inventory=inventory)
+    put(w.buyers[1], power=power, power_cap=cap, inventory=inventory, liquid=1.0, liquid_cap=99.0)
+    w.chips[1].liquid = 1
     sold(w, add_lot(w, node=OTHER_USER, chip=1, reason=SaleReason.CHURN), PEER)
     assert (w.buyers[1].power, w.buyers[1].inventory) == pytest.approx((power_then, inventory_then))
+    assert w.buyers[1].liquid == pytest.approx(1 + 4 * 3)
     assert (w.buyers[0].power, w.buyers[0].inventory) == (0.0, 0.0)
     assert w.buyers[1].budget == pytest.approx(30000 + 240)
     assert w.operators[0].cash == pytest.approx(20000 - 240)
