@@ -672,8 +672,8 @@ def everybody(*, turn: int = 0, **terms: float):
     put(w.lenders[0], status=LenderStatus.FAILED, seized_units=10.0)
     put(w.operators[1], status=OperatorStatus.DEFAULTED, selling=1)
     loan = add_loan(w, usd=1e6, operator=1, status=LoanStatus.DEFAULTED)
-    seized = offer(w, LENDER, loan=loan, reason=SaleReason.SEIZED)
-    estate = offer(w, PEER)
+    seized = offer(w, LENDER, loan=loan, reason=SaleReason.SEIZED, asked=8)
+    estate = offer(w, PEER, asked=8)
     own = add_lot(w, node=USER)
     add_lot(w, node=OWNER, vintage=-90.0)  # it is not its month
     bids(w, 1, 10400.0)
@@ -721,7 +721,7 @@ def test_what_owners_do_not_sell_is_withdrawn_and_what_must_be_sold_stays():
     trade(w, w.clock[0])
     assert told(w) == [(LENDER, 1), (PEER, 1), (USER, 0)]
     assert w.clock[0].trades == 0
-    assert [offered(w, k)[0::2] for k in (seized, estate, own)] == [(10.0, 9), (10.0, 9), (0.0, -1)]
+    assert [offered(w, k)[0::2] for k in (seized, estate, own)] == [(10.0, 8), (10.0, 8), (0.0, -1)]
 
 
 @pytest.mark.parametrize(
