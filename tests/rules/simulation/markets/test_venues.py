@@ -307,6 +307,19 @@ def test_a_purse_is_spent_once_on_all_that_is_on_offer_at_the_same_price_for_the
     assert [(e.node, e.chip) for e in events(w)] == [(OWNER, 0), (PEER, 0), (LENDER, 1)]
 
 
+@pytest.mark.parametrize("first", [OWNER, PEER])
+def test_where_prices_of_a_generation_differ_their_mean_by_units_is_its_price_whoever_comes_first(first):
+    w = market(chips=2, contacts={OWNER: ((USER, 1),), PEER: ((OTHER_USER, 1),), LENDER: ((USER, 1),)})
+    bids(w, 0, 4000.0)
+    bids(w, 1, 600.0)
+    offer(w, OWNER, 8.0)
+    offer(w, PEER, 2.0)
+    offer(w, LENDER, 3.0, chip=1)  # nobody wants it
+    clear(w, first, OWNER + PEER - first, LENDER)
+    assert sorted(price for *_, price in trades(w)) == pytest.approx([300, 500])
+    assert w.chips.price.tolist() == [pytest.approx((8 * 500 + 2 * 300) / 10), 1000.0]
+
+
 @pytest.mark.parametrize(("hops", "gross"), [(1, 1.0), (2, 1.1), (3, 1.2)])
 def test_brokers_take_their_part_of_what_the_buyer_spends(hops, gross):
     w = market(contacts={OWNER: ((USER, hops),)})
