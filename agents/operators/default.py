@@ -237,9 +237,8 @@ def pay_estates(w, clock):
         if loan.status != LoanStatus.DEFAULTED:
             continue
         op = w.operators[loan.borrower]
-        estate_over = w.first_lot[len(w.lenders) + loan.borrower] < 0 and op.cash < 1.0
-        if op.status != OperatorStatus.DEFAULTED:
-            estate_over = True
+        # Without lots to sell an estate is over: what it had is paid. A firm that lives was never one.
+        estate_over = w.first_lot[len(w.lenders) + loan.borrower] < 0 or op.status != OperatorStatus.DEFAULTED
         if loan.collateral <= 0.0 and (loan.principal < 1.0 or estate_over):
             write_off(w, clock, k, loan, w.lenders[loan.lender], op)
     for op in w.operators:

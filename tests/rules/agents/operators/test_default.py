@@ -404,12 +404,29 @@ def test_only_estates_pay():
     sound, owner = w.operators[0], w.operators[2]
     sound.cash, sound.pay_share, owner.cash, owner.pay_share = 80.0, 0.6, 90.0, 0.5
     loan = w.loans[add_loan(w, operator=0, usd=70.0, recovered=0.0)]
-    free = w.loans[add_loan(w, operator=0, usd=60.0, status=LoanStatus.FREE)]
+    free = w.loans[add_loan(w, operator=1, usd=60.0, status=LoanStatus.FREE)]
     pays(w, pay_estates)
-    assert (sound.cash, sound.pay_share, sound.debt) == (80.0, 0.6, 130.0)
+    assert (sound.cash, sound.pay_share, sound.debt) == (80.0, 0.0, 70.0)
     assert (loan.principal, free.principal) == (70.0, 60.0)
-    assert (owner.cash, owner.pay_share) == (90.0, 0.5)
+    assert (owner.cash, owner.pay_share) == (90.0, 0.0)
     assert w.lenders[0].cash == pytest.approx(30.0)
+
+
+@pytest.mark.parametrize(("collateral", "written_off"), [(0.0, 70.0), (20.0, 0.0)])
+@pytest.mark.parametrize("lot", [False, True])
+def test_a_firm_that_lives_pays_nothing_for_its_vehicle_whose_claim_is_written_off_without_collateral(
+    collateral, written_off, lot
+):
+    w = small_world(operators=1)
+    op = w.operators[0]
+    op.cash, op.drawn_fenced = 500.0, 0.5
+    loan = w.loans[add_loan(w, usd=70.0, status=LoanStatus.DEFAULTED, recourse=0, collateral=collateral)]
+    if lot:
+        add_lot(w, node=operator_node(w))
+    pays(w, pay_estates)
+    assert (op.cash, op.pay_share, w.lenders[0].cash) == (500.0, 0.0, 0.0)
+    assert w.clock[0].losses == written_off
+    assert loan.status == (LoanStatus.FREE if written_off else LoanStatus.DEFAULTED)
 
 
 def test_each_estate_pays_its_own_creditors():
@@ -420,6 +437,17 @@ def test_each_estate_pays_its_own_creditors():
     add_lot(w, node=operator_node(w, 2))
     pays(w, pay_estates)
     assert (a.recovered, b.recovered) == pytest.approx((10.0, 40.0))
+    assert a.status == b.status == LoanStatus.DEFAULTED
+
+
+@pytest.mark.parametrize("over", [1, 2])
+def test_each_estate_ends_by_itself(over):
+    w, _, _ = estate((100.0, 0.0), cash=10.0)
+    w.operators[2].status = OperatorStatus.DEFAULTED
+    add_loan(w, operator=2, usd=50.0, status=LoanStatus.DEFAULTED)
+    add_lot(w, node=operator_node(w, 3 - over))
+    pays(w, pay_estates)
+    assert w.clock[0].losses == (90.0 if over == 1 else 50.0)
 
 
 def test_a_write_off_takes_the_rest_of_a_claim_from_the_lenders_book_and_the_borrowers_debt():

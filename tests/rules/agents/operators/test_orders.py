@@ -487,6 +487,7 @@ def test_without_a_lender_the_operator_pays_all_itself_and_no_lender_is_touched(
     assert (o.lender, o.units, o.advance, o.life) == (-1, pytest.approx(5.0), 0.0, 1.0)
     assert op.committed == pytest.approx(70.0 + 5.0 * 90.0)
     assert list(w.lenders.committed) == [5.0, 5.0, 5.0]
+    assert w.clock[0].used_loans == 0
     assert list(w.lenders.lent_month) == [0.0, 0.0, 0.0]
     assert w.clock[0].new_commitments == 0.0
 
@@ -534,6 +535,21 @@ def test_an_order_whose_deposit_is_more_than_all_cash_is_not_made(cash, ordered)
     w, op = buyer(lender={"advance_rate": 0.995, "max_ltv": 0.995}, cash=cash)
     assert (order(w) is not None) == ordered
     assert op.cash == (0.0 if ordered else 99.0)
+
+
+@pytest.mark.parametrize(("advance_rate", "cash", "coins"), [(0.995, 96.0, 5.0), (0.9995, 99.7, 0.5)])
+def test_a_deposit_may_be_paid_from_what_coins_bring(advance_rate, cash, coins):
+    # Nothing is spare; ten units take 0.5 or 0.05 of the operator's own each, and a deposit of 100.
+    w, op = buyer(
+        kind=OperatorKind.MINER, lender={"advance_rate": advance_rate, "max_ltv": advance_rate}, cash=cash, btc=30.0,
+        terms={"notes_margin_minimum": 0.1},
+    )  # fmt: skip
+    w.clock[0].btc = 10.0
+    bank(w, 0, kind=LenderKind.CRYPTO_LENDER, cash=5000.0)
+    w.lenders[1].kind = LenderKind.BANK
+    assert order(w).units == pytest.approx(10.0)
+    assert w.clock[0].new_notes == pytest.approx(coins)
+    assert op.cash == pytest.approx(cash + coins - 100.0)
 
 
 def test_nothing_is_ordered_when_no_chip_is_worth_its_cost():
