@@ -1,4 +1,4 @@
-"""Value in use of a chip, and the few powers it needs."""
+"""What chips earn and for how long, what agents believe about rents, and the few powers that takes."""
 
 from __future__ import annotations
 
@@ -26,33 +26,6 @@ def believed_decline(own, weight, trend, floor, cap):
     """Return the monthly rent decline an agent expects: own belief blended with the observed trend (1/month)."""
     d = weight * own + (1.0 - weight) * trend
     return min(cap, max(floor, d))
-
-
-@rule
-def value_in_use(rent, cost, decline, hurdle, life, delay, scrap):
-    """Return the present value of using one chip (USD).
-
-    ``rent`` and ``cost`` are USD a month, ``decline`` and ``hurdle`` 1/month, ``life`` and ``delay`` months.
-    V = sum over k = 1..k* of (rent (1-d)^(k+delay) - cost)/(1+h)^k + scrap/(1+h)^k*, where k* is the last month
-    whose margin still beats keeping the scrap value tied up (margin >= h scrap) and at most ``life``. Closed
-    form of two geometric sums; never below scrap.
-    """
-    months = int(life)
-    keep = 1.0 - decline
-    first = rent * power_of(keep, int(delay))
-    least = cost + hurdle * scrap
-    if months < 1 or first * keep <= least:
-        return scrap
-    if least > 0.0 and decline > 0.0:
-        months = min(months, int(math.log(least / first) / math.log(keep)))
-    if months < 1:
-        return scrap
-    r = 1.0 / (1.0 + hurdle)
-    q = keep * r
-    r_n = power_of(r, months)
-    earned = first * months if q >= 1.0 else first * q * (1.0 - power_of(q, months)) / (1.0 - q)
-    spent = cost * months if hurdle <= 0.0 else cost * (1.0 - r_n) / hurdle
-    return max(scrap, earned - spent + scrap * r_n)
 
 
 @rule

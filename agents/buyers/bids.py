@@ -127,7 +127,7 @@ def value_to_best(w, clock):
     """Write what a used unit of each generation is worth to the best unconstrained user, and at parity with new ones.
 
     Parity: what the best new chip on sale costs for the same value in use (USD/GPU), its wait in the vendor's queue
-    counted; nobody who compares pays more.
+    counted; nobody who compares pays more. None while nothing that is worth anything is on sale new.
     """
     terms = w.terms[0]
     utilisation = terms.marks_reference_utilisation
@@ -149,9 +149,10 @@ def value_to_best(w, clock):
             value = user_value(
                 w.strips, w.axes, chip, terms, clock.rent, utilisation, hosting, new, terms.marks_asset_life
             )
-            dear = min(dear, chip.list_price / max(value, chip.scrap))
+            if value > 0.0:
+                dear = min(dear, chip.list_price / value)
     for chip in w.chips:
-        chip.parity = min(_NO_PARITY, dear * chip.fundamental)
+        chip.parity = dear * chip.fundamental if dear < math.inf else _NO_PARITY
 
 
 @rule
@@ -195,11 +196,18 @@ def peer_money(op, terms):
 
 @copied_rule
 def bid_limit(w, clock, terms, b, g, premium):
-    """Return bidder ``b``'s limit for generation ``g`` (USD/GPU), never above what a new chip costs for the same value."""
+    """Return bidder ``b``'s limit for generation ``g`` (USD/GPU).
+
+    Never above what a new chip costs for the same value; who scraps a chip compares it with no new one.
+    """
     chip = w.chips[g]
     n_o = len(w.operators)
+    most = chip.parity
     if b < n_o:
         limit = w.value[b, g] * (1.0 - premium)
     else:
-        limit = buyer_limit(w.buyers[b - n_o], chip, w.value[b, g], premium, terms)
-    return min(limit, chip.parity)
+        buyer = w.buyers[b - n_o]
+        limit = buyer_limit(buyer, chip, w.value[b, g], premium, terms)
+        if buyer.kind == BuyerKind.SCRAP:
+            most = limit
+    return min(limit, most)

@@ -29,6 +29,7 @@ CLOCK = Table(
         f("fault_usd", "mixed", "size of the violation"),
         i("imposed_chip", "chip", "generation of a block put on the market by hand, -1 none", -1),
         f("imposed_units", "GPU", "units of that block"),
+        i("imposed_days", "day", "time within which they are to be sold", 30),
         f("btc", "USD", "bitcoin price"),
         f("eth", "USD", "ether price"),
         f("hashprice", "USD/PH/day", "mining revenue per unit of hashrate"),
@@ -104,6 +105,8 @@ class Fault(IntEnum):
 
 #: Rounds are counted as month x ROUNDS + round; no cascade takes as many (run.max_turns).
 ROUNDS = 1000
+#: Where time is given in days or weeks, a month has so many.
+DAYS, WEEKS = 30, 4
 
 
 @rule

@@ -9,13 +9,13 @@ from agents.tables.events import SaleReason
 from agents.tables.ledger import BUYERS, LENDERS, OPERATORS, Flow
 from agents.tables.loans import pay_loan, recover
 from agents.tables.lots import close_lot, receive_units
-from agents.tables.operators import occupy
+from agents.tables.operators import OperatorStatus, occupy
 from simulation.markets.auction import DUST
 from simulation.markets.order_book import (
     ASKS,
     FILL,
     HOPS,
-    MONTHS,
+    WEEKS_OF,
     ORDERS,
     REACHED,
     SELLER,
@@ -47,6 +47,7 @@ def log_trade(w, clock, lot, buyer, units, price, hops):
     t.price = price
     t.reason = lot.reason
     t.fundamental = chip.fundamental
+    t.age = clock.month - lot.vintage
     t.hops = int(hops)
     clock.trades = k + 1
 
@@ -184,11 +185,12 @@ def give_site(op, power, liquid):
 
 @rule
 def move_site(op, buyer, power, liquid):
-    """Hand ``power`` (kW) of the sites of one operator over to another, with the chips that stand there."""
+    """Hand ``power`` (kW) of the sites of one operator over to another, with the chips that stand there and their cooling."""
+    site = op.site_power
+    cooled = op.liquid_power
     give_site(op, power, liquid)
-    buyer.site_power += power
-    if liquid == 1:
-        buyer.liquid_power += power
+    buyer.site_power += site - op.site_power
+    buyer.liquid_power += cooled - op.liquid_power
 
 
 @rule
@@ -214,7 +216,9 @@ def sell_units(w, clock, k, node, units, price, hops):
         if lot.site >= 0:
             occupy(w.operators[lot.site], chip, -units)
     elif seller < n_l + len(w.operators):
-        occupy(w.operators[seller - n_l], chip, -units)
+        # What an estate has had carried off stands nowhere.
+        if lot.site >= 0 or w.operators[seller - n_l].status != OperatorStatus.DEFAULTED:
+            occupy(w.operators[seller - n_l], chip, -units)
     else:
         buyer = w.buyers[seller - n_l - len(w.operators)]
         buyer.inventory = max(0.0, buyer.inventory - units * chip.appraisal)
@@ -238,7 +242,7 @@ def pay_search(w, clock, i):
     for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
         offered += w.ask[UNITS, a]
         sold += w.ask[SOLD, a]
-    usd = search_cost(terms, w.item[REACHED, i], w.item[MONTHS, i]) * min(1.0, sold / offered)
+    usd = search_cost(terms, w.item[REACHED, i], w.item[WEEKS_OF, i]) * min(1.0, sold / offered)
     seller = w.item[SELLER, i]
     n_l = len(w.lenders)
     n_lo = n_l + len(w.operators)

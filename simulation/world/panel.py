@@ -16,6 +16,7 @@ PATH = Table(
         i("stress_demand", "flag", "1 in an AI-demand stress"),
         f("block_units", "GPU", "used GPUs that outside investors put on the market in this month"),
         i("block_chip", "chip", "their generation"),
+        i("block_days", "day", "time within which they are to be sold", 30),
         f("rent", "USD/perf-h", "recorded spot rent, in place of the one at which the rental market clears; 0 none"),
     ),
 )

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from agents.schema import Rows, column_names, copied
+from agents.strips import AXES, CELL, DECLINES, HURDLES, LIVES
 from agents.tables.buyers import BUYER, BuyerKind
 from agents.tables.chips import CHIP
 from agents.tables.customers import CUSTOMER
@@ -31,6 +32,9 @@ from simulation.scenario.scenario import build_terms
 from simulation.world.panel import PATH
 from simulation.world.strips import grid_of
 from simulation.world.world import World, allocate
+
+#: Beliefs under which the value in use of a chip is a sum to be worked out by head: rents are certain, a trend stays.
+CERTAIN = {"marks_rent_volatility": 0.0, "marks_trend_persistence": 1.0}
 
 _BASE = Path(__file__).parents[2] / "configs" / "base.yaml"
 
@@ -62,6 +66,7 @@ def small_world(
     banks: tuple[tuple[int, ...], ...] | None = None,
     contacts: Mapping[int, tuple[tuple[int, int], ...]] | None = None,
     tape: int = 0,
+    hurdles: tuple[float, float] | None = None,
     terms: Mapping[str, float] | None = None,
 ) -> World:
     """Return a world of blank agents; a last lender (outside investors) and a last buyer (backstop) come on top.
@@ -69,7 +74,11 @@ def small_world(
     ``lines`` are (debtor, creditor) pairs; ``banks`` the lenders that each operator knows (default: all);
     ``contacts`` maps a seller's node to (node, hops) pairs, nearest first (default: everybody knows all operators and
     buyers, but itself and the backstop, directly). Chips have performance 1, power 1 kW, are on sale from month 0 for
-    1,000 USD and stand at an appraisal of 1,000; site power, utilisation and the like are 0 until set.
+    1,000 USD, stand at an appraisal of 1,000 and are compared with no new ones; site power, utilisation and the like are
+    0 until set.
+
+    Who values chips needs a grid of strips: it covers ``hurdles``, the least and the highest hurdle rate (1/month).
+    Without them it is infinite everywhere and who reads it fails: most rules never do, and filling it takes time.
     """
     lender_table, operator_table, buyer_table = (
         LENDER.empty(lenders + 1),
@@ -85,6 +94,7 @@ def small_world(
     for column in ("list_price", "appraisal", "appraisal_open", "price", "price_before", "fundamental"):
         chip_table[column] = 1000.0
     chip_table.performance[:] = chip_table.power[:] = 1.0
+    chip_table.parity[:] = 1e12
     line_table = LINE.empty(len(lines))
     for row, (debtor, creditor) in zip(line_table, sorted(lines), strict=True):
         row.debtor, row.creditor = debtor, creditor
@@ -103,10 +113,7 @@ def small_world(
         (_starts(known), np.array([j for row in known for j in row], np.int64)),
         (_starts(reach), np.array([p[0] for p in pairs], np.int64), np.array([p[1] for p in pairs], np.int64)),
         np.zeros((operators, chips)),
-        grid_of(
-            0.005, 0.03, own.marks_decline_floor, own.marks_decline_cap, own.marks_asset_life, own.marks_rent_volatility,
-            own.marks_volatility_months, own.marks_trend_persistence,
-        ),
+        _grid(own, hurdles),
         initial_lots=64,
     )  # fmt: skip
     if tape:
@@ -116,6 +123,15 @@ def small_world(
     clock = world.clock[0]
     clock.btc = clock.eth = clock.rent = clock.reference_rent = 1.0
     return world
+
+
+def _grid(terms: np.record, hurdles: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
+    if hurdles is None:
+        return np.full(HURDLES * DECLINES * LIVES * CELL, np.inf), np.full(AXES, np.inf)
+    return grid_of(
+        *hurdles, terms.marks_decline_floor, terms.marks_decline_cap, terms.marks_asset_life, terms.marks_rent_volatility,
+        terms.marks_volatility_months, terms.marks_trend_persistence,
+    )  # fmt: skip
 
 
 def _starts(rows: Iterable[Sized]) -> np.ndarray:

@@ -9,26 +9,25 @@ import pytest
 
 from agents.buyers.bids import (
     age_chips,
+    believe_rents,
     bid_limit,
     buyer_limit,
     buyer_money,
     buyer_units,
     dealer_bid,
+    life_left,
+    peer_money,
     risk_premium,
     user_value,
     value_chips,
+    value_to_best,
 )
+from agents.strips import believe
 from agents.tables.buyers import UNLIMITED, BuyerKind
 from agents.tables.operators import OperatorStatus
-from tests.rules.worlds import add_lot, operator_node, small_world
+from tests.rules.worlds import CERTAIN, add_lot, operator_node, put, small_world
 
 USERS = (BuyerKind.HYPERSCALER, BuyerKind.ENTERPRISE, BuyerKind.RESEARCH)
-
-
-def put(row, **columns: float):
-    for name, value in columns.items():
-        setattr(row, name, value)
-    return row
 
 
 # --- dealers ---------------------------------------------------------------------------------------------------
@@ -172,21 +171,131 @@ def test_the_age_of_a_generation_is_the_mean_over_its_units():
     assert w.chips.mean_age.tolist() == pytest.approx([(30 * 6 + 10 * 2) / 40, 15.0, 0.0, 0.0])
 
 
+def test_a_used_unit_lives_what_is_left_of_a_life_but_a_month_at_least():
+    w = small_world(terms={"marks_asset_life": 10.0})
+    for age, months in ((0.0, 10.0), (7.5, 2.5), (9.0, 1.0), (9.5, 1.0), (20.0, 1.0)):
+        assert life_left(put(w.chips[0], mean_age=age), w.terms[0]) == months
+
+
+#: Rents are certain and trends stay; declines from 0 to .8 in tenths, hurdle rates of 0, 1/8 and 1/4, lives of a year.
+PLAIN = CERTAIN | {
+    "rental_hours": 100.0, "rental_overhead": 0.0, "rental_install_lag": 0, "marks_asset_life": 12.0,
+    "marks_decline_floor": 0.0, "marks_decline_cap": 0.8,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("decline", "hurdle", "lag", "age", "usd"),
+    ("decline", "hurdle", "delay", "life", "usd"),
     [
         # 2 USD x 100 h x performance 4 x half the hours x half left by overhead = 200 a month; hosting 3 kW x 10.
-        (0.0, 0.0, 0, 7.0, 3 * (200 - 30) + 4),  # three months left of ten
-        (0.0, 0.0, 0, 20.0, (200 - 30) + 4),  # old ones have a month
-        (0.5, 0.25, 1, 2.0, (50 - 30 + 4) / 1.25),  # installed a month later: 50 pays, 25 does not
+        (0.0, 0.0, 0, 3.0, 3 * (200 - 30) + 4),
+        (0.0, 0.0, 0, 1.0, (200 - 30) + 4),
+        # Installed a month later it earns 50, then 25, which does not cover hosting; scrap after two months.
+        (0.5, 0.25, 1, 2.0, (50 - 30) / 1.25 + 4 / 1.25**2),
     ],
 )
-def test_a_user_values_what_is_left_of_a_used_unit(decline, hurdle, lag, age, usd):
-    terms = {"rental_hours": 100.0, "rental_overhead": 0.5, "marks_asset_life": 10.0, "rental_install_lag": lag}
-    w = small_world(terms=terms)
-    w.clock[0].rent = 2.0
-    put(w.chips[0], performance=4.0, power=3.0, scrap=4.0, mean_age=age)
-    assert user_value(w.chips[0], w.terms[0], w.clock[0], 0.5, 10.0, hurdle, decline) == pytest.approx(usd)
+def test_a_user_values_the_months_that_a_unit_runs(decline, hurdle, delay, life, usd):
+    w = small_world(hurdles=(0.0, 0.25), terms=PLAIN | {"rental_overhead": 0.5})
+    put(w.chips[0], performance=4.0, power=3.0, scrap=4.0)
+    belief = believe_rents(w.axes, w.terms[0], decline, 0.3, 0.0, hurdle, delay)
+    found = user_value(w.strips, w.axes, w.chips[0], w.terms[0], 2.0, 0.5, 10.0, belief, life)
+    assert found == pytest.approx(usd)
+
+
+@pytest.mark.parametrize(
+    ("decline", "weight", "trend", "own", "now"),
+    [
+        (0.02, 0.25, 0.04, 0.02, 0.25 * 0.02 + 0.75 * 0.04),
+        (0.02, 0.25, 0.9, 0.02, 0.05),  # the cap
+        (0.02, 0.25, -0.9, 0.02, 0.01),  # the floor
+        (0.001, 1.0, 0.0, 0.01, 0.01),
+        (0.9, 1.0, 0.0, 0.05, 0.05),
+        (0.9, 0.0, 0.03, 0.05, 0.03),
+    ],
+)
+def test_an_own_view_for_the_long_run_is_blended_with_the_trend_for_now_within_bounds(decline, weight, trend, own, now):
+    w = small_world(
+        hurdles=(0.0, 0.25),
+        terms={
+            "marks_decline_floor": 0.01, "marks_decline_cap": 0.05, "marks_trend_persistence": 0.5,
+            "marks_rent_volatility": 0.0, "marks_asset_life": 1.0,
+        },
+    )  # fmt: skip
+    found = believe_rents(w.axes, w.terms[0], trend, decline, weight, 0.2, 3)
+    assert found == pytest.approx(believe(w.axes, own, now, 0.2, 3))
+
+
+def best(*, month: int = 5, terms: dict[str, float] | None = None):
+    """Return a world in which rents halve a month: 100 h at 1 USD, all sold; hosting costs 10 a unit.
+
+    Generation 0 earns 160, is worth 70 + 30 + 10 used and is not made any more. Of 1 and 2, which earn 320 and are worth
+    150 + 70 + 30 + 10, 1 comes at once for 520, twice its value; 2 costs 165 and comes a month later: 1.5 times 110.
+    """
+    w = small_world(
+        chips=3, hurdles=(0.0, 0.25),
+        terms=PLAIN | {
+            "marks_reference_utilisation": 1.0, "marks_reference_hosting": 10.0, "marks_reference_hurdle": 0.0,
+            "marks_reference_decline": 0.0, "marks_reference_weight": 0.0,
+        } | (terms or {}),
+    )  # fmt: skip
+    put(w.clock[0], month=month, trend=0.5)
+    put(w.chips[0], performance=1.6, end_of_sale=5)
+    put(w.chips[1], performance=3.2, list_price=520.0, release=5, end_of_sale=6)
+    put(w.chips[2], performance=3.2, list_price=165.0, release=5, end_of_sale=6, lead=1)
+    return w
+
+
+@pytest.mark.parametrize(
+    ("chip", "columns", "parity"),
+    [
+        (0, {}, 1.5 * 110),
+        (2, {"lead": 2}, 2 * 110),  # worth 40, it is dear
+        (2, {"lead": 0}, 165 / 260 * 110),
+        (2, {"release": 6}, 2 * 110),  # not yet on sale
+        (2, {"end_of_sale": 5}, 2 * 110),  # no longer
+        (1, {"list_price": 130.0}, 0.5 * 110),
+        (2, {"performance": 0.08, "scrap": 0.0}, 2 * 110),  # it would never run and is worth nothing
+        (2, {"performance": 0.08, "scrap": 330.0}, 0.5 * 110),  # nothing but its scrap
+        (2, {"performance": 0.08, "scrap": 0.4, "list_price": 0.1}, 0.25 * 110),
+        (0, {"mean_age": 11.0}, 1.5 * 70),  # a month left
+        (0, {"mean_age": 11.0, "performance": 0.08}, 0.0),
+    ],
+)
+def test_at_parity_a_used_unit_costs_what_the_best_new_one_on_sale_does_for_the_same_value(chip, columns, parity):
+    w = best()
+    put(w.chips[chip], **columns)
+    with np.errstate(all="raise"):
+        value_to_best(w, w.clock[0])
+    assert w.chips[0].parity == pytest.approx(parity)
+    if "mean_age" not in columns:
+        assert w.chips[0].fundamental == pytest.approx(110.0)
+
+
+def test_every_generation_is_compared_with_the_same_new_chip_new_ones_too():
+    w = best()
+    value_to_best(w, w.clock[0])
+    assert w.chips.fundamental.tolist() == pytest.approx([110.0, 260.0, 260.0])
+    assert w.chips.parity.tolist() == pytest.approx([165.0, 390.0, 390.0])
+
+
+@pytest.mark.parametrize("performance", [1.6, 0.0])
+def test_nothing_on_sale_is_no_limit_not_even_for_a_chip_that_is_worth_nothing(performance):
+    w = best(month=6)
+    w.chips[0].performance = performance
+    with np.errstate(all="raise"):
+        value_to_best(w, w.clock[0])
+    assert w.chips[0].fundamental == pytest.approx(110.0 if performance else 0.0)
+    assert (w.chips.parity > 1e11).all()
+
+
+def test_the_best_user_installs_used_chips_and_blends_beliefs_as_marks_say():
+    w = best(terms={"rental_install_lag": 1, "marks_reference_weight": 0.25, "marks_reference_decline": 0.8})
+    w.clock[0].trend = 0.4  # half of it in all
+    value_to_best(w, w.clock[0])
+    # A month later, 80, 40, 20 and 10.
+    assert w.chips[0].fundamental == pytest.approx(30 + 10)
+    # The new ones as before: their wait is in the queue.
+    assert w.chips[0].parity == pytest.approx(1.5 * 40)
 
 
 def one_month(performance, power, utilisation, hosting, hurdle, decline):
@@ -205,56 +314,60 @@ def one_month(performance, power, utilisation, hosting, hurdle, decline):
 )
 def test_each_bidder_values_each_generation_by_its_own_costs_and_beliefs(trend, reference, first, second, enterprise):
     w = small_world(
-        operators=3, buyers=2, chips=3,
-        terms={
-            "rental_hours": 100.0, "rental_overhead": 0.0, "rental_install_lag": 0, "marks_asset_life": 1.0,
-            "marks_decline_floor": 0.05, "marks_decline_cap": 0.6, "marks_reference_decline": 0.4,
-            "marks_reference_weight": 0.25, "marks_reference_utilisation": 0.9, "marks_reference_hosting": 2.0,
-            "marks_reference_hurdle": 0.125,
+        operators=3, buyers=2, chips=3, hurdles=(0.0, 0.5),
+        terms=PLAIN | {
+            "marks_asset_life": 1.0, "marks_decline_floor": 0.05, "marks_decline_cap": 0.6, "marks_reference_decline": 0.4,
+            "marks_reference_weight": 0.25, "marks_reference_utilisation": 0.9, "marks_reference_hosting": 6.0,
+            "marks_reference_hurdle": 0.25,
         },
     )  # fmt: skip
     w.clock[0].trend = trend
     traits = ("utilisation", "hosting", "hurdle", "decline", "own_weight")
-    put(w.operators[0], **dict(zip(traits, (0.8, 3.0, 0.25, 0.1, 0.5), strict=True)))
-    put(w.operators[1], **dict(zip(traits, (0.7, 4.0, 0.5, 0.3, 0.75), strict=True)))
+    put(w.operators[0], **dict(zip(traits, (0.8, 7.0, 0.5, 0.1, 0.5), strict=True)))
+    put(w.operators[1], **dict(zip(traits, (0.7, 8.0, 0.0, 0.3, 0.75), strict=True)))
     put(w.operators[2], status=OperatorStatus.DEFAULTED, utilisation=0.8)
-    put(w.buyers[0], **dict(zip(traits, (0.6, 5.0, 0.75, 0.6, 0.25), strict=True)))
+    put(w.buyers[0], **dict(zip(traits, (0.6, 9.0, 0.25, 0.6, 0.25), strict=True)))
     put(w.buyers[1], kind=BuyerKind.DEALER, utilisation=0.0)
-    kinds = ((4.0, 3.0), (8.0, 5.0), (6.0, 2.0))
+    kinds = ((4.0, 3.0), (8.0, 5.0), (6.0, 4.0))
     for chip, (performance, power), stock in zip(w.chips, kinds, (10.0, 0.5, 0.0), strict=True):
         put(chip, performance=performance, power=power, stock=stock)
     w.value[:] = -1.0
     value_chips(w, w.clock[0])
-    best = [one_month(*kind, 0.9, 2.0, 0.125, reference) for kind in kinds]
-    assert w.chips.fundamental.tolist() == pytest.approx(best)
+    best_user = [one_month(*kind, 0.9, 6.0, 0.25, reference) for kind in kinds]
+    assert w.chips.fundamental.tolist() == pytest.approx(best_user)
     # Of the third generation nothing is left to bid for; whoever is in default or runs no chips values none.
     idle = [-1.0, -1.0, -1.0]
     for bidder, values in enumerate([
-        [*(one_month(*kind, 0.8, 3.0, 0.25, first) for kind in kinds[:2]), -1.0],
-        [*(one_month(*kind, 0.7, 4.0, 0.5, second) for kind in kinds[:2]), -1.0],
+        [*(one_month(*kind, 0.8, 7.0, 0.5, first) for kind in kinds[:2]), -1.0],
+        [*(one_month(*kind, 0.7, 8.0, 0.0, second) for kind in kinds[:2]), -1.0],
         idle,
-        [*(one_month(*kind, 0.6, 5.0, 0.75, enterprise) for kind in kinds[:2]), -1.0],
+        [*(one_month(*kind, 0.6, 9.0, 0.25, enterprise) for kind in kinds[:2]), -1.0],
         idle,
         idle,
     ]):  # fmt: skip
         assert w.value[bidder].tolist() == pytest.approx(values)
 
 
-def test_values_are_of_the_age_that_the_units_have_now():
-    terms = {
-        "rental_hours": 100.0, "rental_overhead": 0.0, "rental_install_lag": 0, "marks_asset_life": 3.0,
-        "marks_reference_utilisation": 0.5, "marks_reference_hosting": 10.0, "marks_reference_hurdle": 0.0,
-        "marks_decline_floor": 0.0, "marks_decline_cap": 0.0,
-    }  # fmt: skip
-    w = small_world(terms=terms)
-    w.clock[0].month = 2
+def test_bidders_install_what_they_buy_and_value_the_age_that_the_units_have_now():
+    terms = {"marks_reference_utilisation": 0.5, "marks_reference_hosting": 10.0, "marks_reference_hurdle": 0.0}
+    w = small_world(
+        buyers=1, hurdles=(0.0, 0.25), terms=PLAIN | terms | {"marks_asset_life": 3.0, "rental_install_lag": 1}
+    )
+    put(w.clock[0], month=2, trend=0.5)
+    w.terms[0].marks_reference_decline, w.terms[0].marks_reference_weight = 0.2, 1.0
+    put(w.operators[0], utilisation=1.0, hosting=5.0)
+    put(w.buyers[0], utilisation=1.0, hosting=10.0)
+    w.operators[0].decline = w.buyers[0].decline = 0.4
+    w.operators[0].own_weight = w.buyers[0].own_weight = 0.0
     add_lot(w, node=operator_node(w), vintage=0.0)
     value_chips(w, w.clock[0])
-    assert w.chips[0].fundamental == pytest.approx(50.0 - 10.0)  # one month left, not three
+    # One month is left, not three, and it is the second from now.
+    assert w.chips[0].fundamental == pytest.approx(50 * 0.8**2 - 10)
+    assert w.value[:2, 0].tolist() == pytest.approx([25 - 5, 25 - 10])
 
 
 def bidders():
-    """Operator 1 values generation 1 at 400, the enterprise (buyer 1) at 500, all else at 7; new chips cost 290.
+    """Operator 1 values generation 1 at 400, the enterprise (buyer 1) at 500, all else at 7; at parity it costs 290.
 
     Buyers, not operators, fit liquid cooling for it at 10 USD.
     """
@@ -262,25 +375,35 @@ def bidders():
     put(w.buyers[0], kind=BuyerKind.SCRAP)
     put(w.buyers[1], kind=BuyerKind.ENTERPRISE)
     w.buyers.conversion[:] = 5.0
-    put(w.chips[1], list_price=290.0, end_of_sale=12, scrap=20.0, liquid=1, power=2.0)
+    put(w.chips[1], parity=290.0, scrap=20.0, liquid=1, power=2.0)
     w.value[:] = 7.0
     w.value[1, 1], w.value[3, 1] = 400.0, 500.0
     return w
 
 
 @pytest.mark.parametrize(
-    ("bidder", "month", "usd"),
+    ("bidder", "parity", "usd"),
     [
-        (0, 12, 7.0 * 0.75),
-        (1, 11, 290.0),  # nobody pays more for a used one than a new one costs
-        (1, 12, 400.0 * 0.75),  # from the end of sale on there is no new one
-        (2, 11, 1.5 * 20.0),
-        (3, 11, 290.0),
-        (3, 12, 500.0 * 0.75 - 10.0),
+        (0, 290.0, 7.0 * 0.75),
+        (1, 290.0, 290.0),  # nobody pays more for a used one than a new one costs for the same
+        (1, 1e12, 400.0 * 0.75),
+        (2, 290.0, 1.5 * 20.0),
+        (2, 12.0, 1.5 * 20.0),  # who scraps it does not compare
+        (3, 290.0, 290.0),
+        (3, 1e12, 500.0 * 0.75 - 10.0),
     ],
 )
-def test_a_bid_is_the_value_less_the_premium_and_below_the_list_price_while_on_sale(bidder, month, usd):
+def test_a_bid_is_the_value_less_the_premium_and_at_most_parity(bidder, parity, usd):
     w = bidders()
-    clock = w.clock[0]
-    clock.month = month
-    assert bid_limit(w, clock, w.terms[0], bidder, 1, 0.25) == pytest.approx(usd)
+    w.chips[1].parity = parity
+    assert bid_limit(w, w.clock[0], w.terms[0], bidder, 1, 0.25) == pytest.approx(usd)
+
+
+@pytest.mark.parametrize(
+    ("cash", "usd"),
+    [(500.0, 0.4 * (500 - 3 * (20 + 30))), (150.0, 0.0), (100.0, 0.0)],
+)
+def test_an_operator_bids_with_part_of_its_spare_cash(cash, usd):
+    w = small_world(terms={"market_peer_cash": 0.4, "credit_cash_reserve": 3.0})
+    op = put(w.operators[0], cash=cash, overheads=20.0, due=30.0)
+    assert peer_money(op, w.terms[0]) == pytest.approx(usd)
