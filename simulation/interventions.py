@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import math
 
+from agents.tables.clock import DAYS
 from agents.tables.events import Cause
 from agents.tables.lenders import LenderStatus
 from agents.tables.operators import OperatorStatus
 from simulation.world.world import World
 
 
-def sell_block(world: World, chips: list[str], chip: str, units: float) -> None:
-    """Put ``units`` GPUs on the market in the next round of a cascade: outside investors sell, without reserve.
+def sell_block(world: World, chips: list[str], chip: str, units: float, days: int = DAYS) -> None:
+    """Put ``units`` GPUs on the market in the next round of a cascade: outside investors sell them within ``days``.
 
-    ``chips`` are the names of the generations. Raises ValueError on an unknown generation or a number of units
-    that is not positive.
+    Within more than a month they offer equal parts of what is left every month, at a reserve that falls from the
+    appraisal to nothing in the last one; within a month all of it, without reserve. In less than a month they reach
+    that part, in weeks, of the contacts that a month of calls would reach.
+    ``chips`` are the names of the generations. Raises ValueError on an unknown generation, a number of units that is
+    not positive, a time that is not a whole number of days, or while a block of another generation that was put up by
+    hand waits.
     """
     if chip not in chips:
         raise ValueError(f"unknown generation {chip!r}: one of {', '.join(chips)}")
     if not math.isfinite(units) or units <= 0:
         raise ValueError(f"units must be a positive number, not {units}")
+    if days != int(days) or days < 1:
+        raise ValueError(f"days must be a whole number from 1, not {days}")
     clock = world.clock[0]
-    # A block of this generation that comes to market in the same month anyhow is sold with it.
-    waiting = float(clock.imposed_units) if clock.imposed_chip == chips.index(chip) else 0.0
+    waiting = float(clock.imposed_units)
+    if waiting > 0.0 and clock.imposed_chip != chips.index(chip):
+        raise ValueError(f"{waiting:,.0f} {chips[clock.imposed_chip]} wait for the next round: let them come to market first")
     clock.imposed_chip = chips.index(chip)
     clock.imposed_units = waiting + float(units)
+    clock.imposed_days = int(days)
 
 
 def fail_agent(world: World, node: int) -> None:

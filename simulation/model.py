@@ -7,6 +7,7 @@ from typing import Any
 import mesa
 
 from agents.schema import column_names
+from agents.tables.clock import DAYS
 from agents.views import Customer, HardwareBuyer, Lender, Miner, Neocloud, RowAgent
 from simulation.interventions import fail_agent, sell_block
 from simulation.month import MONTH, STEP, advance
@@ -99,9 +100,12 @@ class ComputeCreditModel(mesa.Model):
         """Let a lender or an operator fail in the next round of a cascade. Raises ValueError."""
         fail_agent(self.world, node)
 
-    def sell_block(self, chip: str, units: float) -> None:
-        """Put ``units`` GPUs of a generation on the market in the next round of a cascade. Raises ValueError."""
-        sell_block(self.world, [c.name for c in self.config.chips], chip, units)
+    def sell_block(self, chip: str, units: float, days: int = DAYS) -> None:
+        """Put ``units`` GPUs of a generation on the market in the next round of a cascade, to be sold within ``days``.
+
+        See :func:`simulation.interventions.sell_block`. Raises ValueError.
+        """
+        sell_block(self.world, [c.name for c in self.config.chips], chip, units, days)
 
     def result(self) -> Result:
         """Return the result so far (summary, panels, events, trades)."""

@@ -41,7 +41,7 @@ from agents.tables.clock import Fault, stop_run
 from simulation.markets.rental import clear_rental, earn_rent, scrap_idle
 from simulation.markets.vendor import pay_idle_hours
 from simulation.markets.venues import appraise, trade
-from simulation.phases.cascade import goes_on, impose_block
+from simulation.phases.cascade import goes_on, impose_block, offer_blocks
 from simulation.phases.close import mark_books, remember_prices, withdraw_posted
 from simulation.phases.open import move_drivers, open_books, pool_fleets, start_month
 from simulation.phases.record import keep_flows, record_month
@@ -85,7 +85,7 @@ PHASES = (
         "Rounds until nothing new happens: defaults, seizure, auctions, marks, margin calls, arrears, funding calls, "
         "runs, failures, clearing.",
         (
-            carry_out_defaults, impose_block, trade, appraise, revalue, judge_borrowers, watch_covenants, watch_coins,
+            carry_out_defaults, impose_block, offer_blocks, trade, appraise, revalue, judge_borrowers, watch_covenants, watch_coins,
             work_out_arrears, count_unsold, set_haircut, provide, call_lines, run_deposits, meet_calls, fail_lenders,
             withdraw_commitments,
         ),

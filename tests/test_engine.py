@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.tables.events import SaleReason
 from agents.tables.ledger import ITEM_PAYEE, ITEM_PAYER
 from agents.tables.loans import LoanStatus
 from simulation import ComputeCreditModel, run
@@ -175,9 +176,44 @@ def test_mesa_views():
     sold = model.world.trades[: model.world.clock[0].trades]
     assert sold.units[sold.reason == 6].sum() > 0
     assert model.datacollector.get_model_vars_dataframe()["rent"].tolist() == model.world.panel.rent.tolist()
-    for chip, units in (("H1000", 1.0), ("H100", -1.0), ("H100", float("nan"))):
+    for chip, units, days in (
+        ("H1000", 1.0, 30),
+        ("H100", -1.0, 30),
+        ("H100", float("nan"), 30),
+        ("H100", 1.0, 0),
+        ("H100", 1.0, 7.5),
+    ):
         with pytest.raises(ValueError):
-            model.sell_block(chip, units)
+            model.sell_block(chip, units, days)
+
+
+def block_sales(days: int, by_hand: bool) -> dict[int, float]:
+    """Return what is sold of 12,000 H100s that come in the second month to be sold within ``days`` (GPU by month)."""
+    quiet = {"run.months": 6, "drivers.regimes.entry": 0.0}
+    if by_hand:
+        model = ComputeCreditModel(set_path(BASE, quiet), rng=4)
+        model.step()
+        model.sell_block("H100", 12_000, days)
+        while not model.finished:
+            model.step()
+        world = model.world
+    else:
+        block = {"drivers.block.month": 1, "drivers.block.units": 12_000, "drivers.block.days": days}
+        world = play(set_path(BASE, {**quiet, **block}), 4)
+    sold = world.trades[: world.clock[0].trades]
+    sold = sold[sold.reason == SaleReason.IMPOSED]
+    return {month: float(sold.units[sold.month == month].sum()) for month in range(6)}
+
+
+@pytest.mark.parametrize("days", [7, 30, 90])
+def test_a_block_is_sold_within_its_days_by_hand_as_by_the_drivers(days):
+    sold = block_sales(days, by_hand=False)
+    assert block_sales(days, by_hand=True) == pytest.approx(sold)
+    assert sold[0] == 0.0 and 0.0 < sold[1] <= 12_000.0
+    if days == 90:
+        assert sold[1] <= 4_000.0 + 1e-6 and sold[1] + sold[2] <= 8_000.0 + 1e-6
+    if days == 7:
+        assert sold[1] < block_sales(30, by_hand=False)[1], "who has a week reaches fewer buyers"
 
 
 def test_an_edit_of_a_helper_in_another_file_is_seen(tmp_path):

@@ -29,27 +29,35 @@ def dealer_bid(buyer, chip, premium, terms):
 
 @rule
 def buyer_limit(buyer, chip, value, premium, terms):
-    """Return the most that a buyer bids for one unit (USD): scrap, resale or value in use less the risk premium."""
+    """Return the most that a buyer bids for one unit (USD): scrap, resale or value in use less the risk premium.
+
+    For chips that need liquid it takes off what fitting costs at the mean over the units that it can run: liquid-cooled
+    power is there, the rest is converted.
+    """
     if buyer.kind == BuyerKind.SCRAP:
         return terms.buyers_scrap_bid * chip.scrap
     if buyer.kind == BuyerKind.DEALER:
         return dealer_bid(buyer, chip, premium, terms)
     limit = value * (1.0 - premium)
-    if chip.liquid == 1 and buyer.liquid < chip.power:
-        limit -= buyer.conversion * chip.power
+    cooled = cooled_power(buyer, terms)
+    if chip.liquid == 1 and cooled > buyer.liquid:
+        limit -= buyer.conversion * chip.power * (1.0 - buyer.liquid / cooled)
     return limit
 
 
 @rule
+def cooled_power(buyer, terms):
+    """Return the power that a buyer has for chips that need liquid (kW): cooled by it, or to be converted at once."""
+    return buyer.liquid + terms.buyers_convertible_share * max(0.0, buyer.power - buyer.liquid)
+
+
+@rule
 def buyer_units(buyer, chip, terms):
-    """Return how many units its free power takes: liquid-cooled power for chips that need it (GPU)."""
+    """Return how many units its free power takes: for chips that need liquid, what is or can be cooled by it (GPU)."""
     if buyer.kind == BuyerKind.DEALER or buyer.kind == BuyerKind.SCRAP:
         return UNLIMITED
-    if chip.liquid == 0:
-        return max(0.0, buyer.power / chip.power)
-    if buyer.liquid >= chip.power:
-        return buyer.liquid / chip.power
-    return max(0.0, terms.buyers_convertible_share * (buyer.power - buyer.liquid) / chip.power)
+    power = cooled_power(buyer, terms) if chip.liquid == 1 else buyer.power
+    return max(0.0, power / chip.power)
 
 
 @rule

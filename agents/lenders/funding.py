@@ -11,12 +11,12 @@ from agents.tables.lines import repay_line
 
 @rule
 def pay_funding(w, lender, clock):
-    """Pay a month's interest on deposits and holding costs of seized hardware (USD)."""
+    """Pay a month's interest on deposits and holding costs of seized hardware that stands idle (USD)."""
     terms = w.terms[0]
     interest = min(lender.cash, lender.deposits * terms.funding_deposit_rate / 12.0)
     lender.cash -= interest
     w.book[Flow.DEPOSIT_INTEREST] += interest
-    holding = min(lender.cash, terms.market_holding_cost * lender.seized_value)
+    holding = min(lender.cash, terms.market_holding_cost * lender.idle_value)
     lender.cash -= holding
     w.book[Flow.HOLDING] += holding
 

@@ -28,7 +28,7 @@ def orderly_price(chip, terms):
 def loan_allowance(loan, lender, terms):
     """Return the loss allowance on a claim (USD).
 
-    Defaulted: all of it; hardware seized for it is carried as such (see :func:`seized_at`). In breach: a share of the
+    Defaulted: all of it; hardware seized for it is carried as such (see :func:`seized_at`). Called or swept: a share of the
     shortfall; performing: a smaller share, by the lender's mark-to-market weight.
     """
     if loan.status == LoanStatus.DEFAULTED:
@@ -36,7 +36,7 @@ def loan_allowance(loan, lender, terms):
     if loan.kind != LoanKind.EQUIPMENT:
         return 0.0
     short = max(0.0, loan.principal - loan.collateral)
-    if loan.status == LoanStatus.CALLED:
+    if loan.status == LoanStatus.CALLED or loan.sweep == 1:
         return terms.funding_impairment_called * short
     return terms.funding_impairment_market * lender.mark_to_market * short
 
@@ -99,6 +99,7 @@ def revalue(w, clock):
     n_l = len(w.lenders)
     for lender in w.lenders:
         lender.seized_value = 0.0
+        lender.idle_value = 0.0
     for k in range(clock.used_loans):
         if w.loans[k].status != LoanStatus.FREE:
             w.loans[k].collateral = 0.0
@@ -111,3 +112,5 @@ def revalue(w, clock):
                 w.loans[lot.loan].collateral += value
             if lot.owner < n_l:
                 w.lenders[lot.owner].seized_value += value
+                if lot.site < 0:
+                    w.lenders[lot.owner].idle_value += value

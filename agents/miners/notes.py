@@ -14,35 +14,47 @@ _TRIES = 64
 
 
 @rule
-def pledge_coins(w, clock, o, op, need):
-    """Borrow against part of the bitcoin treasury from a coin lender (margin loan); return the cash (USD)."""
+def coin_loan(w, clock, op, need):
+    """Return (lender, USD) of the loan that a miner gets for ``need`` USD against part of its bitcoin treasury; (-1, 0.0) for none.
+
+    Crypto lenders take coins as collateral; they stand last. The first that is sound decides.
+    """
     terms = w.terms[0]
     if clock.stress_coin == 1:
-        return 0.0
-    coins = terms.miners_pledge * op.btc
-    usd = min(need, terms.notes_margin_ltv * coins * clock.btc)
+        return -1, 0.0
     last = len(w.lenders) - 2
     for step in range(min(_TRIES, last + 1)):
-        # Crypto lenders take coins as collateral; they stand last. The first that is sound decides.
         j = last - step
         lender = w.lenders[j]
         if lender.kind != LenderKind.CRYPTO_LENDER or lender.status != LenderStatus.ACTIVE:
             continue
+        usd = min(need, terms.notes_margin_ltv * terms.miners_pledge * op.btc * clock.btc)
         usd = min(usd, lending_room(lender, terms), terms.funding_cash_share * lender.cash)
         if usd < terms.notes_margin_minimum:
-            return 0.0
-        rate = terms.credit_base_rate + terms.notes_margin_spread
-        k = open_loan(w.loans, clock, LoanKind.MARGIN, j, o, usd, rate, 0.0, clock.month + terms.notes_margin_term)
-        if k < 0:
-            return 0.0
-        coins = usd / (terms.notes_margin_ltv * clock.btc)
-        w.loans[k].coins = coins
-        op.btc -= coins
-        pay_out_loan(lender, op, usd, w.book)
-        lender.lent_month += usd
-        clock.new_notes += usd
-        return usd
-    return 0.0
+            return -1, 0.0
+        return j, usd
+    return -1, 0.0
+
+
+@rule
+def pledge_coins(w, clock, o, op, need):
+    """Borrow up to ``need`` USD against bitcoins from a coin lender (margin loan); return the cash (USD)."""
+    terms = w.terms[0]
+    j, usd = coin_loan(w, clock, op, need)
+    if j < 0:
+        return 0.0
+    rate = terms.credit_base_rate + terms.notes_margin_spread
+    k = open_loan(w.loans, clock, LoanKind.MARGIN, j, o, usd, rate, 0.0, clock.month + terms.notes_margin_term)
+    if k < 0:
+        return 0.0
+    lender = w.lenders[j]
+    coins = usd / (terms.notes_margin_ltv * clock.btc)
+    w.loans[k].coins = coins
+    op.btc -= coins
+    pay_out_loan(lender, op, usd, w.book)
+    lender.lent_month += usd
+    clock.new_notes += usd
+    return usd
 
 
 @rule

@@ -140,7 +140,8 @@ def watch_coverage(w, clock):
         if op.status == OperatorStatus.DEFAULTED or op.failing > 0 or op.hold == 1:
             continue
         thin = op.thin_months >= terms.credit_dscr_months and op.debt > 1.0
-        if thin and op.cash + op.btc * clock.btc < terms.credit_dscr_cash * op.due:
+        means = op.cash + op.btc * clock.btc + op.eth * clock.eth
+        if thin and means < terms.credit_dscr_cash * op.due:
             op.failing = 1 + Cause.DSCR
             op.failing_event = what_took(op, op.due)
 

@@ -6,7 +6,7 @@ import math
 
 from agents.buyers.bids import believe_rents, user_value
 from agents.lenders.offers import lending_room, loan_term, sized_loan
-from agents.miners.notes import pledge_coins
+from agents.miners.notes import coin_loan, pledge_coins
 from agents.operators.sites import value_of_power
 from agents.rule import rule
 from agents.tables.ledger import Flow
@@ -109,11 +109,16 @@ def good_times(clock, op, terms):
 
 
 @rule
-def raise_equity(w, clock, op, need):
-    """Raise up to ``need`` USD of equity outside: pro-cyclical, limited by the operator's own equity; return it."""
-    terms = w.terms[0]
+def equity_on_offer(clock, op, terms):
+    """Return the equity (USD) that an operator can raise outside at one order: pro-cyclical, by its own equity."""
     worth = max(0.0, mark_own(op, clock) - op.debt) * terms.credit_order_interval
-    raised = min(need, terms.credit_equity_speed * worth * good_times(clock, op, terms))
+    return terms.credit_equity_speed * worth * good_times(clock, op, terms)
+
+
+@rule
+def raise_equity(w, clock, op, need):
+    """Raise up to ``need`` USD of equity outside, as far as it is on offer; return it."""
+    raised = min(need, equity_on_offer(clock, op, w.terms[0]))
     if raised <= 0.0:
         return 0.0
     op.cash += raised
@@ -132,6 +137,16 @@ def commit_loan(order, lender_id, lender, advance, rate, clock):
     lender.committed += order.units * advance
     lender.lent_month += order.units * advance
     clock.new_commitments += order.units * advance
+
+
+@rule
+def raise_for(w, clock, op, need):
+    """Return (equity, loans on coins) in USD that an operator would raise for ``need`` USD: equity first, then a miner's coins."""
+    equity = min(need, equity_on_offer(clock, op, w.terms[0]))
+    if op.kind != OperatorKind.MINER:
+        return equity, 0.0
+    _, coins = coin_loan(w, clock, op, need - equity)
+    return equity, coins
 
 
 @rule
@@ -157,14 +172,15 @@ def place_order(w, clock, o, op):
     advance = min(advance, lendable / room)
     own = cost - advance
     have = max(0.0, spare_cash(op, terms) - op.committed)
-    if have < room * own:
-        have += raise_equity(w, clock, op, room * own - have)
-        if op.kind == OperatorKind.MINER and have < room * own:
-            have += pledge_coins(w, clock, o, op, room * own - have)
-    units = min(room, have / own) if own > 1.0 else room
+    equity, coins = raise_for(w, clock, op, max(0.0, room * own - have))
+    units = min(room, (have + equity + coins) / own) if own > 1.0 else room
     deposit = units * terms.credit_deposit * cost
-    if units * cost < terms.credit_order_minimum or deposit > op.cash:
+    if units * cost < terms.credit_order_minimum or deposit > op.cash + equity + coins:
         return
+    # Only now is money raised: for an order that is made.
+    raise_equity(w, clock, op, equity)
+    if coins > 0.0:
+        pledge_coins(w, clock, o, op, coins)
     k = open_order(w.orders, clock, o, g, units, cost, clock.month + chip.lead)
     if k < 0:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from agents.rule import rule
 from agents.schema import Table, code, f, labels
 
 
@@ -52,3 +53,12 @@ BUYER = Table(
         f("spent", "USD", "spent on used GPUs since the start"),
     ),
 )
+
+
+@rule
+def free_power(buyer, chip, units):
+    """Give a buyer back the power (kW) of ``units`` chips that leave it, liquid-cooled power apart; no more than it had at the start."""
+    power = units * chip.power
+    buyer.power = min(buyer.power_cap, buyer.power + power)
+    if chip.liquid == 1:
+        buyer.liquid = min(buyer.liquid_cap, buyer.liquid + power)

@@ -29,12 +29,14 @@ CLOCK = Table(
         f("fault_usd", "mixed", "size of the violation"),
         i("imposed_chip", "chip", "generation of a block put on the market by hand, -1 none", -1),
         f("imposed_units", "GPU", "units of that block"),
+        i("imposed_days", "day", "time within which they are to be sold", 30),
         f("btc", "USD", "bitcoin price"),
         f("eth", "USD", "ether price"),
         f("hashprice", "USD/PH/day", "mining revenue per unit of hashrate"),
         f("demand", "perf unit", "rental demand at the reference rent"),
         f("rent", "USD/perf-h", "spot rent of one performance unit (one H100) an hour"),
         f("reference_rent", "USD/perf-h", "rent at which demand equals its level; falls with efficiency shocks"),
+        f("marginal_share", "share", "part that runs of the lots whose cost is just the spot rent", 1.0),
         f("rent_before", "USD/perf-h", "spot rent a month ago"),
         f("trend", "1/month", "smoothed monthly decline of the rent (positive: it falls)"),
         f("running", "perf unit", "capacity running"),
@@ -103,6 +105,8 @@ class Fault(IntEnum):
 
 #: Rounds are counted as month x ROUNDS + round; no cascade takes as many (run.max_turns).
 ROUNDS = 1000
+#: Where time is given in days or weeks, a month has so many.
+DAYS, WEEKS = 30, 4
 
 
 @rule

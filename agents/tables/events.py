@@ -101,6 +101,7 @@ TRADE = Table(
         f("price", "USD/GPU", "clearing price"),
         code("reason", "why it was for sale", SaleReason),
         f("fundamental", "USD/GPU", "value in use to the best unconstrained user"),
+        f("age", "month", "age of the units"),
         i("hops", "hop", "distance at which the seller found the buyer"),
     ),
 )

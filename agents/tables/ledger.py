@@ -84,6 +84,7 @@ ITEMS = (
     Item("market_to_operator", "treasuries", "operators", "inverse-demand venue: the market pays operators"),
     Item("market_to_buyer", "treasuries", "buyers", "inverse-demand venue: the market pays buyers"),
     Item("vendor_backstop", "vendors", "operators", "idle hours that the vendor's backstop pays for"),
+    Item("scrap_from_buyer", "scrap", "buyers", "hardware scrapped by buyers"),
 )  # fmt: skip
 
 
@@ -152,3 +153,4 @@ class Flow(IntEnum):
     MARKET_TO_OPERATOR = 49
     MARKET_TO_BUYER = 50
     VENDOR_BACKSTOP = 51
+    SCRAP_FROM_BUYER = 52

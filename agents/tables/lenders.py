@@ -45,6 +45,7 @@ LENDER = Table(
         f("allowance", "USD", "loss allowance against the book"),
         f("seized_value", "USD", "own mark of seized hardware"),
         f("seized_claim", "USD", "carrying value of seized hardware: its mark, claim by claim at most the claim"),
+        f("idle_value", "USD", "the same of what stands idle: no receiver runs it"),
         f("seized_units", "GPU", "seized hardware held"),
         f("equity", "USD", "assets less liabilities at own marks"),
         f("capital_ratio", "ratio", "equity over assets"),

@@ -35,6 +35,8 @@ LOT = Table(
         i("seized", "month", "month of seizure, -1 never", -1),
         i("site", "operator", "fallen operator in whose place it stands and can run on, -1 none", -1),
         i("asked", "month", "month from which it has been for sale, -1 not", -1),
+        i("deadline", "month", "block: month in which what is left of it goes at any price, -1 no block", -1),
+        i("hurry", "week", "weeks of its first month in which its seller does not search"),
         i("cause", "event", "event that put it up for sale, -1 none", -1),
         i("following", "lot", "next lot of the owner (or next free row)", -1),
         i("preceding", "lot", "previous lot of the owner", -1),
@@ -113,6 +115,8 @@ def withdraw_offer(lot):
     lot.reserve = 0.0
     lot.reason = SaleReason.CHURN
     lot.asked = -1
+    lot.deadline = -1
+    lot.hurry = 0
 
 
 @rule

@@ -89,7 +89,7 @@ def _calibrate_with_bar(calibration: Any, folder: Path, console: Console) -> Any
     with bar:
         return engine(
             calibration, folder, terminal.command(), searched, lambda text: bar.update(task, description=text)
-        )  # fmt: skip
+        )
 
 
 def _write(outcome: Any, folder: Path, write: Path | None, console: Console) -> None:

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.command import calibrate, evidence, explain, sweeps, terminal
+from experiments.command import calibrate, economics, evidence, explain, sweeps, terminal
 from experiments.command.terminal import Config, Set, load_engine, make_console, print_table, write_whole
 
 app = typer.Typer(
@@ -177,6 +177,7 @@ evidence.add_to(app)
 
 
 calibrate.add_to(app)
+app.command()(economics.economics)
 
 
 # --- explain ------------------------------------------------------------------------------------------------------

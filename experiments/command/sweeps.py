@@ -206,7 +206,7 @@ def claims(
         ),
     ] = False,
     budget: Annotated[int | None, typer.Option(min=1, help="runs of the ranges", show_default="100,000")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="a first impression of the ranges: 30,000 runs")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="a first impression of the ranges: 40,000 runs")] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="threads", show_default="all cores")] = None,
     log: Annotated[Path, typer.Option(help="folder in which runs are kept")] = Path("results/claims-runs"),
 ) -> None:
@@ -245,7 +245,7 @@ def _progress(lab: Any, budget: int) -> str:
     text = f"{lab.stage}: {lab.done:,} runs"
     if not budget:
         return text
-    left = f", at most {_duration((budget - lab.done) / lab.speed)} left" if lab.speed and lab.done < budget else ""
+    left = f", at most {duration((budget - lab.done) / lab.speed)} left" if lab.speed and lab.done < budget else ""
     return f"{text} of at most {budget:,}, {lab.speed:.0f} a second{left}"
 
 

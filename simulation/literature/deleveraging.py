@@ -97,7 +97,10 @@ def order_sales(institutions, first, holdings, assets, conduct):
 
 @entry
 def clear_sales(institutions, first, holdings, assets, conduct):
-    """Clear all offers together at the impact price and pay the sellers; return the units sold."""
+    """Clear all offers together at the impact price and pay the sellers; return the units sold.
+
+    With ``repay`` proceeds go to the loan, and to cash beyond it.
+    """
     rules = conduct[0]
     sold = 0.0
     for asset in assets:
@@ -124,10 +127,9 @@ def clear_sales(institutions, first, holdings, assets, conduct):
                 asset = assets[holding.asset]
                 proceeds += holding.offered * asset.price * (1.0 - rules.borne * (1.0 - asset.left))
                 holding.units -= holding.offered
-        if rules.repay == 1:
-            bank.loan -= proceeds
-        else:
-            bank.cash += proceeds
+        repaid = min(proceeds, bank.loan) if rules.repay == 1 else 0.0
+        bank.loan -= repaid
+        bank.cash += proceeds - repaid
     for asset in assets:
         asset.price *= asset.left
     return sold

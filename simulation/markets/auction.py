@@ -22,6 +22,8 @@ BID_ORDER, ASK_ORDER, SPARE, BIDDER, LOT, OFFER = range(6)
 
 #: Units below this are none.
 DUST = 1e-6
+#: A price next to nothing, over the lowest limit: that of asks without a reserve of which caps take but a part.
+_NOTHING = 1e-9
 
 
 @entry
@@ -106,19 +108,15 @@ def crossing_price(cap, budget, bid_order, k, reserve, units, n_asks, low, high)
 
 @rule
 def lowest_price(limit, cap, budget, bid_order, n_bids, reserve, units, n_asks):
-    """Return the price when supply exceeds demand at every limit: it falls until the money buys all, or caps bind.
+    """Return the price when supply exceeds demand at every limit: it falls until the money buys all.
 
-    When caps bind before, the price is the highest at which the most is sold.
+    When caps bind before, it falls to the reserve at which supply steps past them; without one, to next to nothing.
     """
     high = limit[bid_order[n_bids - 1]]
-    low = 1e-9 * high
+    low = _NOTHING * high
     if demand_at(cap, budget, bid_order, n_bids, low) >= supply_at(reserve, units, n_asks, low):
         return crossing_price(cap, budget, bid_order, n_bids, reserve, units, n_asks, low, high)
-    for k in range(n_bids):
-        b = bid_order[k]
-        if budget[b] < cap[b] * high:
-            high = budget[b] / cap[b]
-    return high
+    return low
 
 
 @rule
@@ -150,7 +148,8 @@ def clear_budget_auction(
     reserve up. The price is the highest at which demand covers supply: the limit of the marginal bid, or
     between limits the price at which the money of those who still bid buys all that is offered (cash in the
     market, Allen and Gale 1994), or the reserve at which supply steps past demand. When supply exceeds demand at every limit
-    the price falls below the lowest, until the budgets buy all or the caps bind and asks are rationed. Fills go by price, pro rata at the margin; ties need no
+    the price falls below the lowest, until the budgets buy all, or to the reserve (next to nothing without one) of the
+    asks that are rationed because caps bind. Fills go by price, pro rata at the margin; ties need no
     rule. No trade: (0.0, 0.0). Arrays are float64 and int64, the first n entries are used; O(n log n).
     """
     for i in range(n_bids):

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from enum import IntEnum
 
-from agents.buyers.bids import bid_limit, buyer_money, buyer_units, peer_money, risk_premium
+from agents.buyers.bids import bid_limit, buyer_money, buyer_units, cooled_power, peer_money, risk_premium
 from agents.rule import copied_rule, rule
 from agents.tables.buyers import UNLIMITED, BuyerKind
-from agents.tables.clock import Fault, stop_run
+from agents.tables.clock import WEEKS, Fault, stop_run
 from agents.tables.events import SaleReason
 from agents.tables.operators import can_bid
 from simulation.markets.auction import DUST
@@ -35,7 +35,7 @@ class Search(IntEnum):
 
 
 #: Rows of ``w.item``; behind the last item stand the ends of its asks and orders.
-SELLER, CHIP, PLACE, MONTHS, REACHED, ASKS, ORDERS, ITEM_ROWS = range(8)
+SELLER, CHIP, PLACE, WEEKS_OF, REACHED, ASKS, ORDERS, ITEM_ROWS = range(8)
 #: Rows of ``w.order``: what a bid says.
 LIMIT, FEE, POWER, COOLED, CAP, PURSE, FILL, HOPS, ORDER_ROWS = range(9)
 #: Rows of ``w.ask``.
@@ -61,7 +61,7 @@ def list_asks(w, clock, seller, forced, n_items, n_asks):
     n_g = len(w.chips)
     for kind in range(2 * n_g):
         first = n_asks
-        months = 0
+        weeks = 0
         k = w.first_lot[seller]
         while k >= 0:
             lot = w.lots[k]
@@ -70,14 +70,14 @@ def list_asks(w, clock, seller, forced, n_items, n_asks):
                 w.ask[RESERVE, n_asks] = max(lot.reserve, w.chips[lot.chip].scrap)
                 w.ask[UNITS, n_asks] = lot.offered
                 w.ask_lot[n_asks] = k
-                months = max(months, clock.month - lot.asked)
+                weeks = max(weeks, WEEKS * (1 + clock.month - lot.asked) - lot.hurry)
                 n_asks += 1
             k = lot.following
         if n_asks > first:
             w.item[SELLER, n_items] = seller
             w.item[CHIP, n_items] = kind // 2
             w.item[PLACE, n_items] = kind % 2
-            w.item[MONTHS, n_items] = months
+            w.item[WEEKS_OF, n_items] = weeks
             w.item[ASKS, n_items] = first
             n_items += 1
     w.item[ASKS, n_items] = n_asks
@@ -100,14 +100,16 @@ def read_purses(w, clock):
         else:
             buyer = w.buyers[b - n_o]
             w.purse[MONEY, b] = buyer.budget
+            if buyer.kind == BuyerKind.DEALER:
+                w.purse[MONEY, b] = max(0.0, min(buyer.budget, buyer.budget_cap - buyer.inventory))
             w.purse[SITE, b] = buyer.power
-            w.purse[COOLING, b] = buyer.liquid
+            w.purse[COOLING, b] = cooled_power(buyer, terms)
             w.purse[LARGEST, b] = buyer_money(buyer)
 
 
 @rule
-def search_reach(terms, known, months, stake):
-    """Return how many of ``known`` contacts a seller with ``stake`` USD at stake has reached after ``months`` of search.
+def search_reach(terms, known, weeks, stake):
+    """Return how many of ``known`` contacts a seller with ``stake`` USD at stake has reached after ``weeks`` of search.
 
     Exchange: all. Fixed: so many calls a month. Effort: the n-th call of a month costs n times the first (staff is
     short), and the best of n offers that differ by a share s rises by about s/n of the stake with the next one (Stigler
@@ -118,15 +120,16 @@ def search_reach(terms, known, months, stake):
     calls = float(terms.market_calls_a_month)
     if terms.market_search == Search.EFFORT:
         calls = max(1.0, math.floor(math.sqrt(terms.market_quote_dispersion * stake / terms.market_call_cost)))
-    return int(min(float(known), calls * (1 + months)))
+    # Calls are made by the month; who has less reaches that part of those of a month, one at least.
+    return int(min(float(known), max(1.0, calls * weeks / WEEKS)))
 
 
 @rule
-def search_cost(terms, reached, months):
+def search_cost(terms, reached, weeks):
     """Return what a month's calls cost the seller (USD): cost n (n + 1)/2 for the last month's n calls."""
     if terms.market_venue == Venue.EXCHANGE or terms.market_search == Search.FIXED:
         return 0.0
-    calls = reached / (1.0 + months)
+    calls = reached / max(1.0, weeks / WEEKS)
     return 0.5 * terms.market_call_cost * calls * (calls + 1.0)
 
 
@@ -159,8 +162,6 @@ def add_bid(w, clock, terms, n, b, g, place, units, premium, hops):
         cap = buyer_units(buyer, chip, terms)
         if buyer.kind == BuyerKind.DEALER or buyer.kind == BuyerKind.SCRAP:
             power = 0.0
-            cooled = 0.0
-        elif buyer.liquid < chip.power:
             cooled = 0.0
     if place == 1:
         power = 0.0
@@ -203,6 +204,16 @@ def count_known(w, seller, everybody):
 
 
 @rule
+def note_bid(w, clock, n, g, offer):
+    """Note order ``n`` for generation ``g`` on the tape, as an offer of so many USD/GPU; return its row, -1 if there is none left."""
+    k = note_row(w, clock, TapeRow.BID, len(w.lenders) + w.bidder[n], g, offer, w.order[CAP, n])
+    if k >= 0:
+        w.tape[k].money = w.order[PURSE, n]
+        w.tape[k].hops = w.order[HOPS, n]
+    return k
+
+
+@rule
 def call_contacts(w, clock, terms, i, n, noting):
     """Write the orders of the contacts that item ``i`` has reached behind the ``n`` there are; return their number.
 
@@ -218,8 +229,12 @@ def call_contacts(w, clock, terms, i, n, noting):
         least = min(least, w.ask[RESERVE, a])
     everybody = terms.market_venue == Venue.EXCHANGE
     premium = risk_premium(w.chips[g], terms)
-    reached = search_reach(terms, count_known(w, seller, everybody), w.item[MONTHS, i], units * w.chips[g].appraisal)
+    reached = search_reach(terms, count_known(w, seller, everybody), w.item[WEEKS_OF, i], units * w.chips[g].appraisal)
     w.item[REACHED, i] = reached
+    # Room for all of them, for the backstop, and for the order that is drafted last.
+    if not noting and n + reached + 2 > w.order.shape[1]:
+        stop_run(clock, Fault.ORDERS_FULL, n, 0.0)
+        return n
     best = 0.0
     for j in range(reached):
         b, hops = contact_at(w, seller, j, everybody)
@@ -231,12 +246,9 @@ def call_contacts(w, clock, terms, i, n, noting):
         offer = w.order[LIMIT, n] / (1.0 + w.order[FEE, n])
         best = max(best, offer)
         if noting and offer < least:
-            note_row(w, clock, TapeRow.BID, len(w.lenders) + b, g, offer, w.order[CAP, n])
+            note_bid(w, clock, n, g, offer)
         if not noting and offer >= least:
             n += 1
-            if n + 1 >= w.order.shape[1]:
-                stop_run(clock, Fault.ORDERS_FULL, n, 0.0)
-                return n
     if not noting:
         w.chips[g].best_bid = max(w.chips[g].best_bid, best)
         if terms.policy_backstop_capacity > 0.0:

@@ -11,6 +11,7 @@ import math
 
 from agents.miners.rigs import mine
 from agents.rule import rule
+from agents.tables.buyers import free_power
 from agents.tables.loans import recover
 from agents.tables.ledger import Flow
 from agents.valuation import monthly_rent
@@ -120,9 +121,29 @@ def collect_supply(w, clock, threshold, size):
 
 
 @rule
+def demand_at_rent(clock, rent, elasticity):
+    """Return what customers want at a rent (performance units sold)."""
+    return clock.demand * math.exp(-elasticity * math.log(rent / clock.reference_rent))
+
+
+@rule
+def running_share(clock, cost):
+    """Return the part of a lot's on-demand hours that is offered when they cost ``cost`` (USD per performance unit and hour).
+
+    All where the spot rent is higher, nothing where it is lower; of the marginal lots, whose cost it is, the part that
+    clears the market.
+    """
+    if cost == clock.rent:
+        return clock.marginal_share
+    return 1.0 if cost < clock.rent else 0.0
+
+
+@rule
 def clear_rent(clock, threshold, size, n, supply, elasticity, dear, spare):
-    """Return the spot rent at which demand meets the lots that it covers, and what they supply (performance units)."""
+    """Return the spot rent at which demand meets the lots that it covers, what they supply (performance units), and the
+    part that runs of the marginal lots, those whose cost is the rent."""
     rent = rent_at(clock, supply, elasticity)
+    share = 1.0
     n_dear = 0
     for k in range(n):
         if threshold[k] > rent:
@@ -134,23 +155,30 @@ def clear_rent(clock, threshold, size, n, supply, elasticity, dear, spare):
         rank_down(threshold, dear, n_dear, spare)
         supply = max(supply, _SOME)
         rent = rent_at(clock, supply, elasticity)
-        for j in range(n_dear - 1, -1, -1):
-            k = dear[j]
-            if rent <= threshold[k]:
+        j = n_dear - 1
+        while j >= 0 and rent >= threshold[dear[j]]:
+            # Lots of one cost share alike.
+            cost = threshold[dear[j]]
+            group = 0.0
+            while j >= 0 and threshold[dear[j]] == cost:
+                group += size[dear[j]]
+                j -= 1
+            lower = rent_at(clock, supply + group, elasticity)
+            if lower < cost:
+                # The marginal lots run in part: the rent is their cost.
+                rent = cost
+                share = min(1.0, max(0.0, (demand_at_rent(clock, cost, elasticity) - supply) / group))
+                supply += share * group
                 break
-            lower = rent_at(clock, supply + size[k], elasticity)
-            if lower < threshold[k]:
-                # The marginal lot runs in part: the rent is its cost.
-                rent = threshold[k]
-                break
-            supply += size[k]
+            supply += group
             rent = lower
-    return rent, supply
+    return rent, supply, share
 
 
 @rule
 def clear_rental(w, clock):
-    """Set the spot rent and its trend: where the market clears, or as recorded (writes clock.rent, .trend, .running)."""
+    """Set the spot rent and its trend: where the market clears, or as recorded (writes clock.rent, .trend, .running,
+    .marginal_share)."""
     terms = w.terms[0]
     threshold, size = w.scratch[0], w.scratch[1]
     n, firm = collect_supply(w, clock, threshold, size)
@@ -163,13 +191,14 @@ def clear_rental(w, clock):
         # The level of demand is such that the first month opens at the recorded rent.
         clock.demand = supply
     given = w.paths[clock.month].rent
+    clock.marginal_share = 1.0
     if given > 0.0:
         rent = given
         for k in range(n):
             if threshold[k] > given:
                 supply -= size[k]
     else:
-        rent, supply = clear_rent(
+        rent, supply, clock.marginal_share = clear_rent(
             clock, threshold, size, n, supply, terms.rental_elasticity, w.ranking[0], w.ranking[1]
         )
     clock.running = supply
@@ -217,10 +246,9 @@ def earn_rent(w, clock):
             continue
         hours = terms.rental_hours * chip.performance * lot.units
         earned = hours * lot.contracted * lot.contract_price
-        running = lot.contracted
-        if threshold_rent(chip, op.utilisation, op.hosting, terms) <= clock.rent:
-            earned += hours * (1.0 - lot.contracted) * op.utilisation * clock.rent
-            running = 1.0
+        spot = running_share(clock, threshold_rent(chip, op.utilisation, op.hosting, terms)) * (1.0 - lot.contracted)
+        earned += hours * spot * op.utilisation * clock.rent
+        running = lot.contracted + spot
         op.revenue += earned
         op.income += earned * (1.0 - terms.rental_overhead) - running * lot.units * chip.power * op.hosting
     for op in w.operators:
@@ -240,7 +268,7 @@ def earn_rent(w, clock):
 
 @rule
 def scrap_idle(w, clock):
-    """Scrap part of the chips whose rent no longer covers their cost, owners' free lots only."""
+    """Scrap part of the chips whose rent no longer covers their cost, owners' free lots only; they are paid as scrap (USD)."""
     terms = w.terms[0]
     n_l = len(w.lenders)
     n_lo = n_l + len(w.operators)
@@ -268,3 +296,8 @@ def scrap_idle(w, clock):
             occupy(op, chip, -units)
             op.cash += units * chip.scrap
             w.book[Flow.SCRAP_SALE] += units * chip.scrap
+        else:
+            buyer = w.buyers[lot.owner - n_lo]
+            free_power(buyer, chip, units)
+            buyer.budget += units * chip.scrap
+            w.book[Flow.SCRAP_FROM_BUYER] += units * chip.scrap

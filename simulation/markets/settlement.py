@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from agents.rule import rule
-from agents.tables.buyers import BuyerKind
+from agents.tables.buyers import BuyerKind, free_power
 from agents.tables.clock import Fault, stop_run
 from agents.tables.events import SaleReason
 from agents.tables.ledger import BUYERS, LENDERS, OPERATORS, Flow
 from agents.tables.loans import pay_loan, recover
 from agents.tables.lots import close_lot, receive_units
-from agents.tables.operators import occupy
+from agents.tables.operators import OperatorStatus, occupy
 from simulation.markets.auction import DUST
 from simulation.markets.order_book import (
     ASKS,
     FILL,
     HOPS,
-    MONTHS,
+    WEEKS_OF,
     ORDERS,
     REACHED,
     SELLER,
@@ -47,6 +47,7 @@ def log_trade(w, clock, lot, buyer, units, price, hops):
     t.price = price
     t.reason = lot.reason
     t.fundamental = chip.fundamental
+    t.age = clock.month - lot.vintage
     t.hops = int(hops)
     clock.trades = k + 1
 
@@ -184,11 +185,12 @@ def give_site(op, power, liquid):
 
 @rule
 def move_site(op, buyer, power, liquid):
-    """Hand ``power`` (kW) of the sites of one operator over to another, with the chips that stand there."""
+    """Hand ``power`` (kW) of the sites of one operator over to another, with the chips that stand there and their cooling."""
+    site = op.site_power
+    cooled = op.liquid_power
     give_site(op, power, liquid)
-    buyer.site_power += power
-    if liquid == 1:
-        buyer.liquid_power += power
+    buyer.site_power += site - op.site_power
+    buyer.liquid_power += cooled - op.liquid_power
 
 
 @rule
@@ -214,11 +216,13 @@ def sell_units(w, clock, k, node, units, price, hops):
         if lot.site >= 0:
             occupy(w.operators[lot.site], chip, -units)
     elif seller < n_l + len(w.operators):
-        occupy(w.operators[seller - n_l], chip, -units)
+        # What an estate has had carried off stands nowhere.
+        if lot.site >= 0 or w.operators[seller - n_l].status != OperatorStatus.DEFAULTED:
+            occupy(w.operators[seller - n_l], chip, -units)
     else:
         buyer = w.buyers[seller - n_l - len(w.operators)]
         buyer.inventory = max(0.0, buyer.inventory - units * chip.appraisal)
-        buyer.power = min(buyer.power_cap, buyer.power + units * chip.power)
+        free_power(buyer, chip, units)
     give_units(w, clock, lot, node, units, price)
     lot.units -= units
     lot.offered = max(0.0, lot.offered - units)
@@ -238,7 +242,7 @@ def pay_search(w, clock, i):
     for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
         offered += w.ask[UNITS, a]
         sold += w.ask[SOLD, a]
-    usd = search_cost(terms, w.item[REACHED, i], w.item[MONTHS, i]) * min(1.0, sold / offered)
+    usd = search_cost(terms, w.item[REACHED, i], w.item[WEEKS_OF, i]) * min(1.0, sold / offered)
     seller = w.item[SELLER, i]
     n_l = len(w.lenders)
     n_lo = n_l + len(w.operators)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.rule import rule
 from agents.tables.ledger import Flow
 from agents.tables.operators import OperatorStatus
-from simulation.markets.rental import threshold_rent
+from simulation.markets.rental import running_share, threshold_rent
 
 #: Rows of working memory, by operator: what the vendor owes, and hosting of chips that run for it alone (USD).
 _OWED, _HOSTING = 0, 1
@@ -21,17 +21,17 @@ def is_open(clock, terms):
 def idle_claim(lot, chip, op, clock, terms):
     """Return what the vendor owes for a lot's covered hours that are not sold, and the hosting that they cost (USD).
 
-    Of a running lot these are the on-demand hours that utilisation leaves; of an idle one all hours outside its
+    Of what runs of a lot these are the on-demand hours that utilisation leaves; of what is idle all hours outside its
     contract: the chips then run for the vendor, if what it pays covers hosting and overhead.
     """
     covered = terms.vendor_share * (1.0 - lot.contracted) * lot.units
     usd = terms.rental_hours * chip.performance * covered * terms.vendor_price * clock.vendor_rent
-    if threshold_rent(chip, op.utilisation, op.hosting, terms) <= clock.rent:
-        return (1.0 - op.utilisation) * usd, 0.0
+    running = running_share(clock, threshold_rent(chip, op.utilisation, op.hosting, terms))
+    left = running * (1.0 - op.utilisation) * usd
     hosting = covered * chip.power * op.hosting
     if (1.0 - terms.rental_overhead) * usd < hosting:
-        return 0.0, 0.0
-    return usd, hosting
+        return left, 0.0
+    return left + (1.0 - running) * usd, (1.0 - running) * hosting
 
 
 @rule

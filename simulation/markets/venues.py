@@ -23,7 +23,6 @@ from simulation.markets.order_book import (
     COOLED,
     FEE,
     FILL,
-    HOPS,
     LIMIT,
     MONEY,
     COOLING,
@@ -41,6 +40,7 @@ from simulation.markets.order_book import (
     call_contacts,
     is_forced,
     list_asks,
+    note_bid,
     read_purses,
 )
 from simulation.markets.purses import clear_purses
@@ -100,7 +100,6 @@ def sell_to_market(w, clock, n_items):
 def note_item(w, clock, i, forced, n_orders):
     """Note an item, its orders with their fills, and who could not bid, before the sales are carried out."""
     terms = w.terms[0]
-    n_l = len(w.lenders)
     g = w.item[CHIP, i]
     k = note_row(w, clock, TapeRow.AUCTION, w.item[SELLER, i], g, w.price[i], 0.0)
     if k < 0:
@@ -110,11 +109,9 @@ def note_item(w, clock, i, forced, n_orders):
     auction.reached = w.item[REACHED, i]
     for e in range(w.item[ORDERS, i], w.item[ORDERS, i + 1]):
         offer = w.order[LIMIT, e] / (1.0 + w.order[FEE, e])
-        k = note_row(w, clock, TapeRow.BID, n_l + w.bidder[e], g, offer, w.order[CAP, e])
+        k = note_bid(w, clock, e, g, offer)
         if k >= 0:
-            w.tape[k].money = w.order[PURSE, e]
             w.tape[k].filled = w.order[FILL, e]
-            w.tape[k].hops = w.order[HOPS, e]
     for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
         auction.units += w.ask[UNITS, a]
         auction.filled += w.ask[SOLD, a]
@@ -128,20 +125,18 @@ def note_item(w, clock, i, forced, n_orders):
 def clear_items(w, clock, n_items):
     """Clear what is on offer at once, carry the sales out, log the forced ones."""
     n_orders = call_all(w, clock, n_items)
-    if n_orders > 0:
-        clear_purses(
-            w.item[ASKS], w.item[ORDERS], n_items, w.ask[RESERVE], w.ask[UNITS], w.bidder, w.order[LIMIT], w.order[FEE],
-            w.order[POWER], w.order[COOLED], w.order[CAP], w.order[PURSE], len(w.value), w.purse[MONEY], w.purse[SITE],
-            w.purse[COOLING], w.price, w.order[FILL], w.ask[SOLD], w.working,
-        )  # fmt: skip
+    clear_purses(
+        w.item[ASKS], w.item[ORDERS], n_items, w.ask[RESERVE], w.ask[UNITS], w.bidder, w.order[LIMIT], w.order[FEE],
+        w.order[POWER], w.order[COOLED], w.order[CAP], w.order[PURSE], len(w.value), w.purse[MONEY], w.purse[SITE],
+        w.purse[COOLING], w.price, w.order[FILL], w.ask[SOLD], w.working, w.item_of, w.start, w.by_bidder,
+    )  # fmt: skip
     for i in range(n_items):
         g = w.item[CHIP, i]
         cause = w.lots[w.ask_lot[w.item[ASKS, i]]].cause
         forced = 1 if is_forced(w.lots[w.ask_lot[w.item[ASKS, i]]].reason) else 0
         sold = 0.0
-        if n_orders > 0:
-            for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
-                sold += w.ask[SOLD, a]
+        for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
+            sold += w.ask[SOLD, a]
         if len(w.tape) > 0:
             note_item(w, clock, i, forced, n_orders)
         if sold <= DUST:
@@ -150,9 +145,10 @@ def clear_items(w, clock, n_items):
         w.chips[g].price = w.price[i]
         if forced == 1:
             log_forced(w, clock, w.item[SELLER, i], g, sold, w.price[i], cause)
-    if n_orders > 0:
-        for i in range(n_items):
-            pay_search(w, clock, i)
+    for i in range(n_items):
+        pay_search(w, clock, i)
+
+
 @rule
 def list_forced(w, clock):
     """List what lenders, operators that must sell and estates have on offer, with their reserves; return items and asks."""

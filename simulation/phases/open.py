@@ -48,7 +48,7 @@ def start_month(w, clock):
 
 @rule
 def move_drivers(w, clock):
-    """Move coins, hashprice and demand by this month's draws; a block of chips that falls due waits for the cascade."""
+    """Move coins, hashprice and demand by this month's draws."""
     terms = w.terms[0]
     path = w.paths[clock.month]
     clock.btc *= math.exp(path.btc_return)
@@ -62,11 +62,6 @@ def move_drivers(w, clock):
         clock.hashprice *= terms.miners_halving_factor
     clock.demand *= math.exp(path.demand_growth)
     clock.reference_rent *= math.exp(-path.efficiency)
-    if path.block_units > 0.0:
-        # A block of the same generation that somebody put up by hand comes to market with it.
-        by_hand = clock.imposed_units if clock.imposed_chip == path.block_chip else 0.0
-        clock.imposed_chip = path.block_chip
-        clock.imposed_units = by_hand + path.block_units
 
 
 @rule

@@ -45,6 +45,12 @@ def measure_lives(w, clock, life):
 
 
 @rule
+def loan_life(loan, month):
+    """Return the months in which a loan is repaid at its scheduled amortisation; without one, those to its maturity."""
+    return loan.principal / loan.amortisation if loan.amortisation > 0.0 else max(0.0, loan.maturity - month)
+
+
+@rule
 def record_loans(w, clock, row):
     """Write debt by kind, booked values, covenant headroom and life of debt; return the largest borrower (operator)
     and the performing secured debt (USD)."""
@@ -71,7 +77,7 @@ def record_loans(w, clock, row):
                 row.headroom_thin += loan.principal
             if op.dscr < 1.0:
                 row.dscr_below_one += loan.principal
-            life_usd += loan.principal * (loan.principal / loan.amortisation if loan.amortisation > 0.0 else 0.0)
+            life_usd += loan.principal * loan_life(loan, clock.month)
     if performing > 0.0:
         row.booked_ltv = performing / max(1.0, row.booked_value)
         row.headroom_thin /= performing

@@ -149,12 +149,12 @@ class Notes(Section):
     limit: float = par(
         0.9,
         "ratio",
-        "debt over coins, rigs and GPUs above which notes are not refinanced",
+        "debt over cash, coins, rigs and GPUs above which notes are not refinanced",
         ge=0,
         range=(0.7, 1.2),
         because="from holders that want cover to holders that hope",
     )
-    issue_limit: float = par(0.5, "ratio", "debt over coins, rigs and GPUs up to which new notes are bought", ge=0)
+    issue_limit: float = par(0.5, "ratio", "debt over cash, coins, rigs and GPUs up to which new notes are bought", ge=0)
     margin_ltv: float = par(
         0.5, "ratio", "loan to value of coin loans at origination", "btc_loan_ltv_origination", ge=0, lt=1
     )

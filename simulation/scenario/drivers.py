@@ -102,11 +102,15 @@ class Regimes(Section):
 
 
 class Block(Section):
-    """A block of used GPUs that outside investors put on the market without reserve."""
+    """A block of used GPUs that outside investors put on the market."""
 
     month: int = par(0, "month", "month in which the block comes to market", ge=0)
     chip: str = par("H100", "text", "its generation")
     units: float = par(0.0, "GPU", "its size (0 = no block)", ge=0)
+    days: int = par(
+        30, "day", "time within which it is sold: by parts every month, at any price in the last; less than a month leaves less of it to search",
+        "liq_factor_auction_30d", ge=1,
+    )  # fmt: skip
 
 
 class Drivers(Section):

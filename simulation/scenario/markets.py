@@ -153,7 +153,7 @@ class Credit(Section):
         0.01, "share", "smallest margin call over the loan's principal (minimum transfer amount)", ge=0, lt=1
     )
     arrears_turns: int = par(2, "round", "rounds in which posted lots may sell before a lender decides", ge=0)
-    call_cash: float = par(1.0, "month", "fixed costs kept in cash when a margin call is met", ge=0)
+    call_cash: float = par(1.0, "month", "general costs and debt service without balloons kept in cash when a margin call is met", ge=0)
     sale_reserve: float = par(0.4, "ratio", "reserve of lots sold to meet arrears, over the own value in use", ge=0)
     initial_pledged: float = par(0.7, "share", "share of the opening lots that secure a loan", ge=0, le=1)
     initial_debt: float = par(

@@ -37,6 +37,7 @@ def draw_paths(scenario: Scenario, seed: int, replication: int) -> Rows:
     if block.units > 0 and block.month < months:
         paths["block_units"][block.month] = block.units
         paths["block_chip"][block.month] = [chip.name for chip in scenario.chips].index(block.chip)
+        paths["block_days"][block.month] = block.days
     if scenario.drivers.file:
         _overlay(scenario.drivers.file, paths)
     return paths.view(Rows)

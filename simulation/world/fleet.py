@@ -17,6 +17,8 @@ from simulation.world.world import World
 
 #: A generation released later has this many times the power of the one before it in the opening fleet.
 _NEWER = 1.5
+#: So much less than a whole chip is one (GPU): a sum of shares may fall short by rounding.
+_HAIR = 1e-9
 #: Oldest lot of the opening fleet (months); most of its opening cash that a lender has lent; first month in which an
 #: opening loan falls due. Assumptions: nothing on record says how the fleet of January 2024 was financed loan by loan.
 _OLDEST = 24
@@ -50,6 +52,7 @@ def _generations(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
 def lay_lots(w, released, share, draws):
     """Lay out a lot for each operator and each generation in ``released`` of which it can run a unit.
 
+    What makes no whole chip is left to the next generation, so that nobody opens with more power than planned.
     ``share`` is each one's share of the power in use, ``draws`` (operators x generations x 5) are in [0, 1). Reads
     ``used_power`` (kW) as a plan and writes what the units draw; links each operator's lots, its last one first.
     """
@@ -61,11 +64,14 @@ def lay_lots(w, released, share, draws):
         planned = op.used_power
         op.used_power = 0.0
         above = -1
+        left = 0.0
         for g in range(len(released)):
             chip = w.chips[released[g]]
-            units = float(round(planned * share[g] / chip.power))
+            left += planned * share[g]
+            units = float(math.floor(left / chip.power + _HAIR))
             if units < 1.0:
                 continue
+            left -= units * chip.power
             open_fleet_lot(w.terms[0], chip, op, w.lots[k], units, draws[o, g, 0], draws[o, g, 1])
             w.lots[k].chip = released[g]
             w.lots[k].owner = len(w.lenders) + o

@@ -16,6 +16,7 @@ PATH = Table(
         i("stress_demand", "flag", "1 in an AI-demand stress"),
         f("block_units", "GPU", "used GPUs that outside investors put on the market in this month"),
         i("block_chip", "chip", "their generation"),
+        i("block_days", "day", "time within which they are to be sold", 30),
         f("rent", "USD/perf-h", "recorded spot rent, in place of the one at which the rental market clears; 0 none"),
     ),
 )
@@ -62,7 +63,7 @@ PANEL = Table(
         f("dscr_low", "ratio", "tenth percentile of the DSCR of operators with debt"),
         f("dscr_below_one", "share", "share of performing secured debt owed by operators with a DSCR below one"),
         f("headroom_thin", "share", "share of performing secured debt within five points of its covenant LTV"),
-        f("debt_life", "month", "remaining life of secured debt at its scheduled amortisation (weighted)"),
+        f("debt_life", "month", "remaining life of secured debt at its scheduled amortisation, to maturity where there is none (weighted)"),
         f("asset_life", "month", "remaining economic life of its collateral (weighted)"),
         i("defaults", "operators", "operators that defaulted this month"),
         i("defaults_neocloud", "operators", "of them neoclouds"),

@@ -54,9 +54,7 @@ def calibrate(
         candidates = search(calibration, store, calibration.search.budget, searched)
         found = best(candidates)
         tell("Fresh seeds")
-        before, after = evaluate(
-            calibration, [calibration.start, found.at], calibration.moments, calibration.fresh
-        )  # fmt: skip
+        before, after = evaluate(calibration, [calibration.start, found.at], calibration.moments, calibration.fresh)
         if after.runs is None:
             raise StoreError(f"the best candidate, {found.number}, fails on fresh seeds: {after.message}")
         identification = identify(calibration, found.at, tell)

@@ -50,6 +50,7 @@ class Search(Section):
     first_seed: int = par(1, "seed", "the first of them", ge=0)
     random: int = par(1, "seed", "seed of the search itself", ge=0)
     step: float = par(0.15, "share", "standard deviation of the first candidates, of each range", gt=0, le=1)
+    pull: float = par(1.0, "squared errors", "what it costs to move a parameter over its whole range, so that one which the data do not see stays", ge=0)  # fmt: skip
     fresh_seeds: int = par(200, "runs", "runs on which what was found is told", ge=2, le=100_000)
     fresh_first: int = par(1001, "seed", "the first of their seeds", ge=0)
 
@@ -147,6 +148,10 @@ class Calibration:
         """Return the parameters at a point of the unit cube, rounded so that they can be copied without loss."""
         values = {axis.path: axis.at(float(u)) for axis, u in zip(self.axes, at, strict=True)}
         return {path: x if isinstance(x, int) else float(f"{x:.{_DIGITS}g}") for path, x in values.items()}
+
+    def pulls(self, at: np.ndarray) -> np.ndarray:
+        """Return the residual that each parameter adds by leaving the place where it stands."""
+        return math.sqrt(self.search.pull) * (at - self.start)
 
     def scenario_at(self, at: np.ndarray, moments: tuple[Moment, ...]) -> Scenario:
         """Return the scenario at a point, as long as its moments need. Raises ConfigError on an impossible combination."""

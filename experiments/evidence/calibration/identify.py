@@ -6,6 +6,7 @@ from one end of the range to the other this direction moves the moments by one s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 from experiments.evidence.calibration.declare import Calibration
 from experiments.evidence.calibration.moments import Moment, objective, residuals
 from experiments.evidence.calibration.propose import STEP, ends_of, step_within
-from experiments.evidence.calibration.search import Evaluation, evaluate
+from experiments.evidence.calibration.search import Evaluation, all_residuals, evaluate
 from experiments.statistics import resamples
 
 #: A derivative within so many standard errors of zero counts as zero: noise must not pass for knowledge.
@@ -37,7 +38,7 @@ _REACH = 0.25
 
 
 class Profile(NamedTuple):
-    """The objective over one range: at these shares of it, all else held, and all else moved by one Gauss-Newton step."""
+    """The objective of the moments over one range: at these shares of it, all else held, and all else moved by a step."""
 
     at: np.ndarray
     held: np.ndarray
@@ -175,18 +176,17 @@ def _jacobian(moments: tuple[Moment, ...], plus: np.ndarray, minus: np.ndarray, 
 
 def _profiles(calibration: Calibration, at: np.ndarray, jacobian: np.ndarray) -> tuple[Profile, ...]:
     """Return the profile of each parameter."""
-    grids = [
-        np.unique(np.clip([*np.linspace(0.0, 1.0, _POINTS), x - _NEAR, x, x + _NEAR], 0.0, 1.0)) for x in at
-    ]  # fmt: skip
+    grids = [np.unique(np.clip([*np.linspace(0.0, 1.0, _POINTS), x - _NEAR, x, x + _NEAR], 0.0, 1.0)) for x in at]
     held = [with_part(at, k, x) for k, grid in enumerate(grids) for x in grid]
     there = evaluate(calibration, held, calibration.moments, calibration.seeds)
+    slopes = np.vstack([jacobian, math.sqrt(calibration.search.pull) * np.eye(len(at))])
     which = [k for k, grid in enumerate(grids) for _ in grid]
     moved = [
-        point if one.runs is None else _moved(point, k, residuals(calibration.moments, one.runs), jacobian)
+        point if one.runs is None else _moved(point, k, all_residuals(calibration, point, one.runs), slopes)
         for point, k, one in zip(held, which, there, strict=True)
     ]
     after = evaluate(calibration, moved, calibration.moments, calibration.seeds)
-    values = np.array([[_value(calibration, one) for one in part] for part in (there, after)])
+    values = [np.array([_value(calibration, one) for one in part]) for part in (there, after)]
     ends = np.cumsum([len(grid) for grid in grids])[:-1]
     return tuple(
         Profile(grid, one, two)
@@ -212,4 +212,5 @@ def _moved(point: np.ndarray, k: int, residual: np.ndarray, jacobian: np.ndarray
 
 
 def _value(calibration: Calibration, one: Evaluation) -> float:
+    """Return the objective of the moments alone, nan for a point that failed."""
     return np.nan if one.runs is None else objective(calibration.moments, one.runs)

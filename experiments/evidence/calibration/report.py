@@ -85,7 +85,9 @@ def _objective(outcome: Outcome) -> list[str]:
         "",
         f"The sum over {len(rows)} moments of weight times squared distance in standard errors; inside an interval or a bound the "
         f"distance is zero. Nothing later than {calibration.search.until} is in it. A moment of a candidate is the mean over its seeds"
-        " unless said otherwise.",
+        " unless said otherwise."
+        f" To it the search adds {calibration.search.pull:g} times the squared distance of each parameter from where it stands, in shares of its range: "
+        "what the data do not see stays there instead of drifting.",
         "",
         *table(("moment", "recorded", "standard error", "weight", "grade", "source", "what it measures"), rows),
         "",
@@ -102,7 +104,7 @@ def _search(outcome: Outcome) -> list[str]:
         "",
         f"CMA-ES looks around, Gauss-Newton goes down: {len(candidates)} candidates on {calibration.search.seeds} seeds from {calibration.search.first_seed}, the same for all; "
         f"the scenario as it stands is the first of them. The best is number {outcome.best.number}. Objective, on the seeds of the search: "
-        f"{_objective_of(candidates[0].objective)} as it stands, {outcome.best.objective:.1f} found; on {len(calibration.fresh)} fresh seeds from "
+        f"{_objective_of(candidates[0].objective)} as it stands, {outcome.best.objective:.1f} found, of which {pulled(outcome):.1f} for having moved; on {len(calibration.fresh)} fresh seeds from "
         f"{calibration.fresh[0]}: {start} as it stands, {objective(moments, outcome.after):.1f} found. The last is the one to believe: "
         "the search has chosen among noise, too.",
         "",
@@ -134,7 +136,12 @@ def _search(outcome: Outcome) -> list[str]:
                 reason,
             )
         )
-    return [*lines, *table(("parameter", "as it stands", "found", "range", "", "why it is free"), rows), ""]  # fmt: skip
+    return [*lines, *table(("parameter", "as it stands", "found", "range", "", "why it is free"), rows), ""]
+
+
+def pulled(outcome: Outcome) -> float:
+    """Return the part of the best candidate's objective that is for having moved."""
+    return float((outcome.calibration.pulls(outcome.best.at) ** 2).sum())
 
 
 def _beginnings(candidates: list[Candidate]) -> list[str]:
@@ -153,8 +160,8 @@ def _reached(outcome: Outcome) -> list[str]:
         after = outcome.after[:, k]
         before = None if outcome.before is None else outcome.before[:, k]
         off = m.residual(m.over(after)) / math.sqrt(m.weight)
-        verdict = "yes" if abs(off) <= _REACHED else "too high" if off > 0 else "too low"
-        rows.append((m.name, recorded(m), _spread(m, before), _spread(m, after), f"{off:+.1f}", verdict))
+        said = "yes" if abs(off) <= _REACHED else "too high" if off > 0 else "too low"
+        rows.append((m.name, recorded(m), _spread(m, before), _spread(m, after), f"{off:+.1f}", said))
     heads = ("moment", "recorded", "as it stands [10 %, 90 %]", "found [10 %, 90 %]", "standard errors off", "reached")
     reached = [row[-1] for row in rows].count("yes")
     return [
@@ -185,9 +192,11 @@ def _held_out(found: Forecast, figure: str) -> list[str]:
         "record agreed. Months of one series are not independent. The bands hold the draws of a run, not the uncertainty of the parameters. "
         "What was held out is new to the search, not to whoever chose the rest of the scenario.",
         "",
-        *table(("record", "recorded", "forecast: median [10 %, 90 %]", "inside", "runs below the record", "source"), rows),
+        *table(
+            ("record", "recorded", "forecast: median [10 %, 90 %]", "inside", "runs below the record", "source"), rows
+        ),
         "",
-    ]  # fmt: skip
+    ]
 
 
 def verdict(left: float, share: float) -> str:
@@ -244,7 +253,7 @@ def _identified(outcome: Outcome, figure: str) -> list[str]:
         f"Derivatives of the moments at the best candidate, central differences over {len(calibration.fresh)} fresh seeds, the same at both ends. "
         "*Spread left* is the standard deviation of a parameter after the moments over that before, when all that is known before is the range "
         f"(0 %: known exactly, 100 %: nothing learnt); up to {PINNED:.0%} counts as pinned, up to {PARTLY:.0%} as pinned in part. "
-        "*Within one of the best*: where the lowest objective found with this parameter held stays within one of its own least; the other parameters are held, or "
+        "*Within one of the best*: where the lowest objective of the moments found with this parameter held stays within one of its own least; the other parameters are held, or "
         "moved by one step that the derivatives propose, so the true part of the range is at least as wide. Where that is at most half of the range, while the derivatives "
         "see little, the data say *in part*: the moments are curved, or the seeds of the search rough. *Pinned by*: moments without which at least "
         "five points more would be left.",
@@ -254,16 +263,17 @@ def _identified(outcome: Outcome, figure: str) -> list[str]:
         *_converged(outcome),
         *_directions(found, [axis.path for axis in calibration.axes]),
         *_derivatives(found, calibration.moments, [axis.path for axis in calibration.axes]),
-    ]  # fmt: skip
+    ]
 
 
 def _converged(outcome: Outcome) -> list[str]:
     """Return a warning if the profiles found more than the search."""
     least = outcome.identification.least
-    if least >= outcome.best.objective - _TELLS:
+    reached = outcome.best.objective - pulled(outcome)
+    if least >= reached - _TELLS:
         return []
     return [
-        f"The profiles came to an objective of {least:.1f} on the seeds of the search, lower than its best of {outcome.best.objective:.1f}: "
+        f"The profiles came to an objective of {least:.1f} on the seeds of the search, lower than the {reached:.1f} of its best: "
         "the search was not at its end; give it a larger budget.",
         "",
     ]
@@ -323,7 +333,7 @@ def _assumed(outcome: Outcome) -> list[str]:
         lines.append(f"- At an end of the range, so that the range decides: {', '.join(edges)}.")
     if off:
         lines.append(f"- Not reached, so that the model or a record is wrong there: {'; '.join(off)}.")
-    return lines  # fmt: skip
+    return lines
 
 
 def summary(outcome: Outcome) -> list[tuple[str, str, str, str]]:

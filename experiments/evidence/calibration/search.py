@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from agents.rule import source_hash
 from experiments.evidence.calibration.declare import Calibration
-from experiments.evidence.calibration.moments import Moment, objective
+from experiments.evidence.calibration.moments import Moment, residuals
 from experiments.evidence.calibration.propose import Proposals, Tried
 from experiments.many import spread
 from experiments.sweeps.store import Store, StoreError, shard_name, versions
@@ -45,6 +45,7 @@ class Evaluation(NamedTuple):
 class Candidate(NamedTuple):
     """A candidate: where in the unit cube, its moments over the seeds (nan: it failed), objective, why it failed.
 
+    The objective (inf: it failed) is that of the moments and what the pulls add to it.
     ``beginning`` says from which start it was found: 0 is the scenario as it stands.
     """
 
@@ -98,6 +99,11 @@ def _one(scenario: Scenario, seed: int, moments: tuple[Moment, ...]) -> list[flo
     return values
 
 
+def all_residuals(calibration: Calibration, at: np.ndarray, runs: np.ndarray) -> np.ndarray:
+    """Return the residuals of the moments and of the pulls; what is minimised is the sum of their squares."""
+    return np.concatenate([residuals(calibration.moments, runs), calibration.pulls(at)])
+
+
 # --- the search ---------------------------------------------------------------------------------------------------
 
 
@@ -130,7 +136,7 @@ def _residuals(calibration: Calibration, one: Candidate) -> Tried:
     if math.isinf(one.objective):
         return Tried(one.at, None)
     moments = zip(calibration.moments, one.moments, strict=True)
-    return Tried(one.at, np.array([m.residual(float(value)) for m, value in moments]))
+    return Tried(one.at, np.array([*(m.residual(float(v)) for m, v in moments), *calibration.pulls(one.at)]))
 
 
 def _tried(
@@ -160,7 +166,7 @@ def _candidate(calibration: Calibration, number: int, beginning: int, at: np.nda
     if one.runs is None:
         return Candidate(number, beginning, at, np.full(len(moments), np.nan), math.inf, one.message)
     values = np.array([m.over(column) for m, column in zip(moments, one.runs.T, strict=True)])
-    return Candidate(number, beginning, at, values, objective(moments, one.runs))
+    return Candidate(number, beginning, at, values, float((all_residuals(calibration, at, one.runs) ** 2).sum()))
 
 
 def _table(calibration: Calibration, candidates: list[Candidate]) -> pa.Table:
@@ -200,7 +206,7 @@ def identity(calibration: Calibration) -> dict[str, Any]:
     declared = calibration.search
     return {
         "scenario": scenario_hash(calibration.scenario),
-        "search": {name: getattr(declared, name) for name in ("seeds", "first_seed", "random", "step")},
+        "search": {name: getattr(declared, name) for name in ("seeds", "first_seed", "random", "step", "pull")},
         "free": {a.path: [a.low, a.high, a.log, a.whole] for a in calibration.axes},
         "moments": {
             m.name: [m.column, m.chip, m.reading, m.first, m.last, m.base, m.low, m.high, m.error, m.weight, m.over_seeds]

@@ -253,7 +253,7 @@ CLAIMS = (
     ),
     Claim(
         "lead_calm", "Credit turns before technology, without any stress.",
-        "The same when no stress of coins or of demand ever begins: a lead that is as long says nothing about stress",
+        "By how many months does it come before when no stress of coins or of demand ever begins",
         "lead of credit", "months", _STRESS, lambda arms: arms["without stress"], 1.0, "lead", least=1.0,
         holds="Credit peaks first even in calm: the lead is no sign of stress.", fails="In calm credit does not peak first: the lead of the base is the work of stress.",
     ),

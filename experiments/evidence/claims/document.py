@@ -6,6 +6,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
 from experiments.evidence.claims.catalogue import CLAIMS, Claim, check_arms
 from experiments.evidence.claims.figures import draw_finding, draw_joint, draw_map
 from experiments.evidence.claims.flips import Reach, Trial
@@ -57,20 +60,26 @@ def write_claims(
     for claim in claims:
         finding = examine(claim, lab, runs)
         found.append(finding)
-        draw_finding(finding).savefig(images / f"claim_{claim.key}.svg")
+        _save(draw_finding(finding), images / f"claim_{claim.key}.svg")
         say(f"{claim.key}: {finding.verdict}: {_effect(finding)}")
     ranges = None
     if budget:
         spans, left_out = unsourced(base)
         verdicts = {f.claim.key: f.verdict for f in found}
         ranges = explore(lab, claims, verdicts, spans, runs, budget, base, left_out)
-        draw_joint(claims, ranges).savefig(images / "claims_joint.svg")
-        draw_map(claims, ranges).savefig(images / "claims_map.svg")
+        _save(draw_joint(claims, ranges), images / "claims_joint.svg")
+        _save(draw_map(claims, ranges), images / "claims_map.svg")
         for f in found:
             say(f"{f.claim.key}: {_verdict(f, ranges.reaches[f.claim.key])}")
     file = folder / "claims.md"
     file.write_text(_document(found, runs, command, ranges), encoding="utf-8")
     return file
+
+
+def _save(figure: Figure, file: Path) -> None:
+    """Write a figure; the same numbers give the same file."""
+    with rc_context({"svg.hashsalt": "gpu-firesale"}):
+        figure.savefig(file, metadata={"Date": None})
 
 
 # --- words --------------------------------------------------------------------------------------------------------
@@ -84,24 +93,39 @@ def _minus(text: str) -> str:
     return text.replace("-", "−")
 
 
-def turn(trial: Trial) -> str:
+def _turn(trial: Trial) -> str:
     """Return where a verdict turns, in words: "`market.calls_a_month` (flips at about 17 contacts)"."""
-    unit = "" if len(trial.span.paths) > 1 or trial.span.unit in ("ratio", "share") else f" {trial.span.unit}"
     if math.isfinite(trial.turns_at):
-        return f"`{trial.span.name}` (flips at about {trial.span.words(trial.turns_at)}{unit})"
-    return f"`{trial.span.name}` (by {trial.span.words(trial.u)}{unit})"
+        return f"`{trial.span.name}` (flips at about {_with_unit(trial, trial.turns_at)})"
+    return f"`{trial.span.name}` (flips by {_with_unit(trial, trial.u)})"
 
 
-def _verdict(found: Finding, reach: Reach, named: int = _NAMED) -> str:
-    """Return the verdict in words: with ranges, what it depends on."""
+def _with_unit(trial: Trial, u: float) -> str:
+    several = len(trial.span.paths) > 1 or trial.span.unit in ("ratio", "share")
+    return _minus(trial.span.words(u)) + ("" if several else f" {trial.span.unit}")
+
+
+def _some(words: Iterable[str]) -> str:
+    """Return the first few of some words, and how many more there are."""
+    found = list(words)
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return ", ".join(found[:_NAMED]) + more
+
+
+def _verdict(found: Finding, reach: Reach) -> str:
+    """Return the verdict in words: with what it depends on, or what decides it where the base does not."""
     verdict = reach.verdict(found.verdict)
-    if verdict != "depends":
-        return verdict
-    # Both ends of one parameter are one parameter.
-    names = list(dict.fromkeys(trial.span.name for trial in reach.flips))
-    first = [next(trial for trial in reach.flips if trial.span.name == name) for name in names[:named]]
-    more = f" and {len(names) - named} more" if len(names) > named else ""
-    return f"depends on {', '.join(map(turn, first))}{more}"
+    if reach.origin.side:
+        # Where it turns at both ends of a range, the nearer place stands for both.
+        first = {trial.span.name: trial for trial in reversed(reach.flips)}
+        nearest = sorted(first.values(), key=reach.flips.index)
+        return f"depends on {_some(map(_turn, nearest))}" if nearest else verdict
+    sides = [
+        f"{words} with {_some(f'`{trial.span.name}` at {_with_unit(trial, trial.u)}' for trial in own)}"
+        for words, side in (("holds", 1), ("does not hold", -1))
+        if (own := [trial for trial in reach.flips if trial.shown == side])
+    ]
+    return "; ".join([verdict, *sides])
 
 
 def _share(found: Finding, ranges: Ranges) -> str:
@@ -215,16 +239,17 @@ def _flips(f: Finding, reach: Reach) -> list[str]:
 
 
 def _method(ranges: Ranges) -> list[str]:
-    joint = ranges.joint
+    joint, missed = ranges.joint, sum(reach.missed for reach in ranges.reaches.values())
     lines = [
         "", '<a id="method"></a>', "## How the ranges were searched", "",
         f"{ranges.spent:,} runs of a budget of {ranges.budget:,} (`--budget`); all claims read the same runs, all arms and ends see the same draws.",
         "",
-        f"1. *Screen*: both ends of every range, at least {ranges.screened} draws, each compared with the base on the same draws. How far the ends of one claim stray is estimated from all of them together, and",
-        "   noise is shrunk by that (James and Stein); variances are drawn toward their common mean (Smyth 2004).",
+        f"1. *Screen*: both ends of every range, at least {ranges.screened} draws, each compared with the base on the same draws. How far the ends of one claim stray is estimated from all of them together",
+        "   (most a little, some, at least one in twenty, as far as the threshold), and noise is shrunk by that; variances are drawn toward their common mean (Smyth 2004).",
         "2. *Test*: an end that leans to a flip is played again on draws that nothing has looked at. The p-value has one more run that came out as adversely as the most adverse run at the base, so that",
         f"   rare events that did not happen prove nothing. Holm's method keeps the chance of *any* false flip in this document at {100 * FAMILY_ERROR:.0f} %, over all claims, ends, looks and rounds.",
         "   Where a flip is neither likely nor excluded (chance above 2 %) draws are doubled, the likeliest first, as long as the budget lasts.",
+        f"   Among all the flips that were excluded {missed:.1f} are expected to be there.",
         "3. *Place*: the way from the base to the end is halved until the effect is within one standard error of what counts: \"about\" is meant.",
         f"4. *Joint*: {joint.points} points of a Latin hypercube over all ranges, {joint.draws} draws each (points that the scenario forbids, {joint.forbidden}, were drawn anew). The share is corrected for the noise of so few draws;",
         "   its interval is over points. A claim on the worst runs has no verdict at a point: its effect is that of all points together.",

@@ -31,9 +31,9 @@ from experiments.evidence.claims.spans import Span
 #: Draws on which a parameter that moves nothing is told: measures are compared bit by bit, in every arm.
 _IDLE_DRAWS = 2
 #: Part of the budget that the screen may take, and the least and most draws of it.
-_SCREEN_PART, _LEAST_DRAWS, _MOST_DRAWS = 0.4, 3, 32
-#: Part of the budget kept for locating flips.
-_LOCATE_PART = 0.15
+_SCREEN_PART, _LEAST_DRAWS, _MOST_DRAWS = 0.4, 2, 32
+#: Part of what is left of the budget before the tests that is kept for locating flips.
+_LOCATE_PART = 0.25
 #: A flip less likely than this is excluded; one more likely than even is put to the test.
 _EXCLUDED, _LEANING = 0.02, 0.5
 #: Rounds of tests; each has half of the error that the last one had. Draws of the looks within one.
@@ -43,8 +43,8 @@ _LOOKS = (16, 64, 256)
 _FUTILE = 0.5
 #: Number of the first fresh draw: no look at the base comes near.
 _FRESH = 1_000_000
-#: Draws at each point of a search for the place of a flip, and its halvings: a thirtieth of the way is near enough.
-_LOCATE_DRAWS, _HALVINGS = 32, 5
+#: Draws of the looks at a point in the search for the place of a flip, and halvings: a thirtieth of the way is enough.
+_PLACE_LOOKS, _HALVINGS = (32, 128), 5
 
 
 class Origin(NamedTuple):
@@ -56,7 +56,7 @@ class Origin(NamedTuple):
     side: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Trial:
     """A claim at one end of a range; ``u`` is -1 at the low end and 1 at the high one."""
 
@@ -89,6 +89,8 @@ class Reach:
     flips: list[Trial]
     open: list[Trial]
     ends: int
+    #: Flips that are expected among the ends at which one was excluded.
+    missed: float = 0.0
     joint: Share | None = None
 
     def verdict(self, at_base: str) -> str:
@@ -96,6 +98,52 @@ class Reach:
         if self.origin.side:
             return "depends" if self.flips else at_base
         return "depends" if {trial.shown for trial in self.flips} == {-1, 1} else at_base
+
+
+@dataclass(eq=False)
+class Way:
+    """The part of the way to an end in which a verdict turns: from ``before``, where it stands, to ``after``.
+
+    Gaps are how far the effect lies on the side of the base (in the claim's unit): positive before, negative after.
+    """
+
+    trial: Trial
+    before: float
+    after: float
+    gap_before: float
+    gap_after: float
+    #: What is known of the middle: draws, gap and its standard error.
+    draws: int = 0
+    gap: float = math.nan
+    error: float = math.nan
+    is_halved: bool = False
+    is_done: bool = False
+
+    @property
+    def middle(self) -> float:
+        """The point halfway."""
+        return 0.5 * (self.before + self.after)
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the middle lies on one side beyond noise."""
+        return abs(self.gap) > self.error
+
+    @property
+    def crossing(self) -> float:
+        """Where a straight line between the two gaps is zero; the middle where they do not say."""
+        fall = self.gap_before - self.gap_after
+        part = self.gap_before / fall if fall > 0.0 else math.nan
+        return self.before + part * (self.after - self.before) if 0.0 <= part <= 1.0 else self.middle
+
+    def halve(self) -> None:
+        """Go on with the half in which the verdict turns; a middle that noise hides, or without effect, is the last."""
+        self.is_halved, self.is_done = True, not self.is_clear
+        if self.gap > 0.0:
+            self.before, self.gap_before = self.middle, self.gap
+        elif self.gap <= 0.0:
+            self.after, self.gap_after = self.middle, self.gap
+        self.draws, self.gap, self.error = 0, math.nan, math.nan
 
 
 @dataclass
@@ -149,7 +197,7 @@ class Search:
 
     def follow(self) -> None:
         """Put to the test what leans to a flip, look longer where none can be excluded, until nothing is left to do."""
-        limit = int((1.0 - _LOCATE_PART) * self.budget)
+        limit = self.lab.spent + int((1.0 - _LOCATE_PART) * max(0, self.budget - self.lab.spent))
         for round_ in range(1, _ROUNDS + 1):
             self.lab.stage = f"round {round_}"
             leaning = [trial for trial in self.trials if self._leans(trial)]
@@ -161,32 +209,27 @@ class Search:
     def locate(self) -> None:
         """Halve the way from the base to each end at which a verdict turned, all ways together."""
         self.lab.stage = "locate"
-        ways = {id(t): (0.0, float(t.u), t) for t in self.trials if t.shown and self.origins[t.probe.claim.key].side}
+        ways = [self._way(trial) for trial in self.trials if trial.shown and self._side(trial)]
         for _ in range(_HALVINGS):
-            middle = {k: 0.5 * (a + b) for k, (a, b, t) in ways.items() if self._parts(t.span, a, b)}
-            wanted = [
-                (cell, self._draws(ways[k][2]))
-                for k, u in middle.items()
-                for cell in ways[k][2].probe.cells(ways[k][2].span.at(u))
-            ]
-            if not middle or self.lab.spent + self.lab.cost(wanted) > self.budget:
-                break
-            self.lab.need(wanted)
-            for k, u in middle.items():
-                before, after, trial = ways[k]
-                effect, error = self._effect(trial, u)
-                origin = self.origins[trial.probe.claim.key]
-                gap = origin.side * (effect - trial.probe.claim.least)
-                trial.turns_at = u
-                if not abs(gap) > error:  # on the threshold, as far as these draws can tell (or no effect is defined)
-                    del ways[k]
-                    continue
-                ways[k] = (u, after, trial) if gap > 0.0 else (before, u, trial)
-        for before, after, trial in ways.values():
-            if not self._parts(trial.span, before, after):
-                trial.turns_at = after
-            elif math.isfinite(trial.turns_at):
-                trial.turns_at = 0.5 * (before + after)
+            going = [way for way in ways if not way.is_done and self._parts(way)]
+            for draws in sorted({min(self.runs, n) for n in _PLACE_LOOKS}):
+                # Only what is still within noise of the threshold is looked at again, on more draws.
+                unsure = [way for way in going if way.draws < draws and not way.is_clear]
+                wanted = [(cell, self._draws(way.trial, draws)) for way in unsure for cell in self._middle_cells(way)]
+                if self.lab.spent + self.lab.cost(wanted) > self.budget:
+                    going = [way for way in going if way.draws]
+                    break
+                self.lab.need(wanted)
+                for way in unsure:
+                    way.draws = draws
+                    way.gap, way.error = self._gap(way.trial, way.middle, self._draws(way.trial, draws))
+            for way in going:
+                way.halve()
+        for way in ways:
+            if not self._parts(way):
+                way.trial.turns_at = way.after
+            elif way.is_halved:
+                way.trial.turns_at = way.crossing
 
     def reach(self, key: str, joint: Share | None = None) -> Reach:
         """Return what is known of one claim, flips nearest to the base first."""
@@ -195,7 +238,9 @@ class Search:
         flips.sort(key=lambda trial: (abs(trial.turns_at) if math.isfinite(trial.turns_at) else 2.0, trial.span.name))
         # A claim that is undecided at the base has no verdict to lose.
         open_ = [trial for trial in own if not trial.shown and not self._is_excluded(trial)]
-        return Reach(self.origins[key], flips, open_ if self.origins[key].side else [], len(own), joint)
+        excluded = [trial for trial in own if not trial.shown and self._is_excluded(trial)]
+        missed = math.fsum(self._chance(trial) for trial in excluded if not trial.stays)
+        return Reach(self.origins[key], flips, open_ if self.origins[key].side else [], len(own), missed, joint)
 
     # --- looks ----------------------------------------------------------------------------------------------------
 
@@ -251,7 +296,7 @@ class Search:
     def _look_longer(self, limit: int) -> bool:
         """Double the draws where a flip is neither tested nor excluded, the likeliest first; return whether any was."""
         open_ = [t for t in self.trials if not t.is_tested and t.draws < self.runs and self._is_open(t)]
-        open_.sort(key=lambda t: (-self._chance(t) if math.isfinite(t.above) else 0.0, t.span.name, t.u))
+        open_.sort(key=self._doubt)
         wanted, longer = [], []
         left = limit - self.lab.spent
         for trial in open_:
@@ -277,12 +322,16 @@ class Search:
 
     def _test(self, trials: list[Trial], level: float, limit: int) -> None:
         """Test ends on fresh draws, in a few looks that share ``level``; what looks futile is given up."""
+        # The likeliest first, as many as can be paid for: which, hangs on looks alone, not on the fresh draws.
+        trials = self._payable(sorted(trials, key=self._doubt), range(_FRESH, _FRESH + _LOOKS[0]), limit)
         going = list(trials)
         for draws in _LOOKS:
             numbers = range(_FRESH, _FRESH + draws)
-            wanted = [(cell, numbers) for trial in going for cell in trial.probe.cells(trial.changes)]
-            if not going or self.lab.spent + self.lab.cost(wanted) > limit:
+            # Given up for want of runs counts as not shown.
+            going = self._payable(going, numbers, limit)
+            if not going:
                 break
+            wanted = [(cell, numbers) for trial in going for cell in trial.probe.cells(trial.changes)]
             self.lab.need(wanted)
             p = [1.0] * len(trials)
             for k, trial in enumerate(trials):
@@ -300,6 +349,22 @@ class Search:
                 if trial in going and not trial.shown and not trial.stays
                 and (one <= _FUTILE or draws < trial.probe.fewest)
             ]  # fmt: skip
+
+    def _payable(self, trials: Sequence[Trial], numbers: Sequence[int], limit: int) -> list[Trial]:
+        """Return the first of some ends whose runs of ``numbers`` the limit still covers."""
+        found, left = [], limit - self.lab.spent
+        for trial in trials:
+            left -= self.lab.cost([(cell, numbers) for cell in trial.probe.cells(trial.changes)])
+            if left < 0:
+                break
+            found.append(trial)
+        return found
+
+    def _doubt(self, trial: Trial) -> tuple[float, str, int]:
+        """Return by what ends are put in order: the chance that the verdict stays, what is not known last."""
+        side = self._side(trial)
+        stays = 1.0 - self._chance(trial) if side else min(trial.above, 1.0 - trial.above)
+        return (stays if math.isfinite(stays) else 1.0, trial.span.name, trial.u)
 
     def _aim(self, trial: Trial) -> int:
         """Return the side on which the effect is suspected: 1 above what counts, -1 below."""
@@ -319,19 +384,35 @@ class Search:
 
     # --- places ---------------------------------------------------------------------------------------------------
 
-    def _draws(self, trial: Trial) -> range:
-        return range(min(max(_LOCATE_DRAWS, trial.probe.fewest), self.runs))
+    def _side(self, trial: Trial) -> int:
+        return self.origins[trial.probe.claim.key].side
+
+    def _way(self, trial: Trial) -> Way:
+        """Return the whole way from the base to an end."""
+        origin, least = self.origins[trial.probe.claim.key], trial.probe.claim.least
+        return Way(
+            trial, 0.0, float(trial.u), origin.side * (origin.effect - least), origin.side * (trial.effect - least)
+        )
+
+    def _middle_cells(self, way: Way) -> list[Changes]:
+        return way.trial.probe.cells(way.trial.span.at(way.middle))
+
+    def _draws(self, trial: Trial, draws: int) -> range:
+        return range(min(max(draws, trial.probe.fewest), self.runs))
 
     @staticmethod
-    def _parts(span: Span, before: float, after: float) -> bool:
-        """Return whether there is a value between two points of a range: whole numbers run out."""
-        between = span.at(0.5 * (before + after))
-        return between not in (span.at(before), span.at(after))
+    def _parts(way: Way) -> bool:
+        """Return whether there is a value between the two ends of a way: whole numbers run out."""
+        at = way.trial.span.at
+        return at(way.middle) not in (at(way.before), at(way.after))
 
-    def _effect(self, trial: Trial, u: float) -> tuple[float, float]:
-        """Return the effect at ``u`` and its standard error: that of the base and the paired change."""
-        numbers = self._draws(trial)
+    def _gap(self, trial: Trial, u: float, numbers: range) -> tuple[float, float]:
+        """Return how far the effect at ``u`` lies on the side of the base, and its standard error.
+
+        The effect is that of the base and the paired change from there.
+        """
+        origin = self.origins[trial.probe.claim.key]
         scores = trial.probe.scores(self.lab, trial.span.at(u), numbers)
         change = shift(scores, self._base(trial.probe, numbers))
         error = math.sqrt(change.variance / change.runs) if change.runs > 1 else math.nan
-        return self.origins[trial.probe.claim.key].effect + change.mean, error
+        return origin.side * (origin.effect + change.mean - trial.probe.claim.least), error

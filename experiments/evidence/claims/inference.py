@@ -1,7 +1,7 @@
 """The statistics of the ranges: what a few paired runs say about many ends at once, and when a flip is believed.
 
 Two kinds of statement, kept apart. *Where to look* is Bayesian: every end is an effect drawn around the one at the base,
-and how far ends stray is estimated from all of them together (James and Stein; DerSimonian and Laird 1986), with
+and how far ends stray is estimated from all of them together (a spike and a slab: Mitchell and Beauchamp 1988), with
 variances drawn toward their common mean (Smyth 2004). *What to believe* is a test on draws that were not used for
 looking, with the family-wise error kept by Holm (1979) over all ends, looks and rounds.
 """
@@ -16,6 +16,10 @@ from scipy.stats import norm, t
 
 #: Runs that the common variance counts for beside those of an end itself.
 _PRIOR_RUNS = 4.0
+#: Least part of the ends that is taken to change the effect a lot, and steps until the estimate stands.
+_LEAST_SLAB, _STEPS = 0.05, 20
+#: In the place of a variance or of a density of zero.
+_TINY = 1e-300
 #: The chance that the ranges show any flip that is none.
 FAMILY_ERROR = 0.05
 
@@ -39,26 +43,67 @@ def shift(scores: np.ndarray, base: np.ndarray) -> Shift:
 def chances_above(shifts: Sequence[Shift], base: float, base_error: float, least: float) -> np.ndarray:
     """Return for each end the chance that its effect lies above ``least``, nan where there are fewer than two runs.
 
-    ``base`` is the effect at the base and ``base_error`` its standard error. An end's effect is ``base`` plus a change,
-    normal with mean 0 and a spread that all ends share.
+    ``base`` is the effect at the base, ``base_error`` its standard error. An end's effect is ``base`` plus a change. Most
+    changes are of one small size, learned from all ends; some, at least one in twenty, are as large as the way to
+    ``least`` (a spike and a slab): without them a single large change would be taken for noise among many small ones.
     """
-    mean, variance, runs = (np.array(column, float) for column in zip(*shifts, strict=True))
-    known = np.isfinite(variance)
+    known = np.array([np.isfinite(s.variance) for s in shifts], bool)
     found = np.full(len(shifts), np.nan)
-    if not known.any():
-        return found
-    mean, variance, runs = mean[known], variance[known], runs[known]
+    if known.any():
+        mean, error = _moderated([s for s, is_known in zip(shifts, known, strict=True) if is_known])
+        wide = max((base - least) ** 2, float(np.mean(mean * mean)))
+        spike, slab = _spike_and_slab(mean, error, wide)
+        in_slab = _chances(mean, error, wide, base, base_error, least)
+        in_spike = _chances(mean, error, spike, base, base_error, least)
+        found[known] = slab * in_slab + (1.0 - slab) * in_spike
+    return found
+
+
+def _moderated(shifts: Sequence[Shift]) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean changes and squared standard errors, with variances a run drawn toward their common mean."""
+    mean, variance, runs = (np.array(column, float) for column in zip(*shifts, strict=True))
     common = float(np.average(variance, weights=runs - 1.0))
     variance = (_PRIOR_RUNS * common + (runs - 1.0) * variance) / (_PRIOR_RUNS + runs - 1.0)
-    error = variance / runs
-    spread = max(0.0, float(np.mean(mean * mean - error)))
+    return mean, variance / runs
+
+
+def _spike_and_slab(mean: np.ndarray, error: np.ndarray, wide: float) -> tuple[float, np.ndarray]:
+    """Return the variance of small changes and the chance of each change to be a large one, of variance ``wide``.
+
+    Expectation maximisation; ``error`` are squared standard errors. No noise at all: what is not zero is large.
+    """
+    spike, part = _spread(mean, error), _LEAST_SLAB
+    slab = np.full(len(mean), part)
+    for _ in range(_STEPS):
+        large, small = (_density(mean, variance + error) for variance in (wide, spike))
+        slab = part * large / (part * large + (1.0 - part) * small)
+        part = max(_LEAST_SLAB, float(slab.mean()))
+        rest = 1.0 - slab
+        if rest.sum() > 0.0:
+            spike = max(0.0, float(((mean * mean - error) * rest).sum() / rest.sum()))
+    return spike, slab
+
+
+def _density(x: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Return the normal density at ``x``; a variance of zero, as of changes that no run shows, is a very small one."""
+    scale = np.sqrt(np.maximum(variance, _TINY))
+    return np.maximum(norm.pdf(x, scale=scale), _TINY)
+
+
+def _spread(mean: np.ndarray, error: np.ndarray) -> float:
+    """Return the variance of changes beyond what noise explains."""
+    return max(0.0, float(np.mean(mean * mean - error)))
+
+
+def _chances(
+    mean: np.ndarray, error: np.ndarray, spread: float, base: float, base_error: float, least: float
+) -> np.ndarray:
+    """Return the chances to lie above ``least`` where changes have the variance ``spread``."""
     total = spread + error
     weight = np.divide(spread, total, out=np.zeros_like(total), where=total > 0.0)
     doubt = np.sqrt(weight * error + base_error * base_error)
     gap = base + weight * mean - least
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found[known] = np.where(doubt > 0.0, norm.cdf(gap / doubt), gap > 0.0)
-    return found
+    return np.where(doubt > 0.0, norm.cdf(gap / np.where(doubt > 0.0, doubt, 1.0)), gap > 0.0)
 
 
 def p_beyond(scores: np.ndarray, least: float, side: int, adverse: float) -> float:
@@ -108,9 +153,10 @@ def share_above(shifts: Sequence[Shift], base: float, base_error: float, least: 
 
     def share(of: Sequence[Shift]) -> float:
         changes = np.array([s.mean for s in of])
-        middle, error = changes.mean(), changes.std(ddof=1) / len(of) ** 0.5
-        moved = [s._replace(mean=s.mean - middle) for s in of]
-        return float(chances_above(moved, base + middle, float(np.hypot(error, base_error)), least).mean())
+        middle = float(changes.mean())
+        doubt = float(np.hypot(changes.std(ddof=1) / len(of) ** 0.5, base_error))
+        mean, error = _moderated([s._replace(mean=s.mean - middle) for s in of])
+        return float(_chances(mean, error, _spread(mean, error), base + middle, doubt, least).mean())
 
     rows = np.random.default_rng(1).integers(0, len(known), (draws, len(known)))
     low, high = np.quantile([share([known[k] for k in row]) for row in rows], (0.025, 0.975))

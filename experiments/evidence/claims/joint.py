@@ -22,8 +22,8 @@ from simulation.scenario.scenario import Scenario
 #: Points of the design and draws at each, if the budget allows; the least number of either.
 _POINTS, _DRAWS = 200, 4
 _LEAST_POINTS, _LEAST_DRAWS = 20, 2
-#: Part of the budget that the design may take.
-_PART = 0.2
+#: Part of what screen and base leave of the budget that the design may take.
+_PART = 0.3
 #: Designs that are tried until there are points enough that the scenario allows.
 _TRIES = 8
 #: Resamples of the points for the interval of a claim on the worst runs.
@@ -85,9 +85,10 @@ def play_joint(
     """
     lab.stage = "joint"
     arms = len({repr(sorted(cell.items())) for probe in probes for cell in probe.cells({})})
-    draws = _DRAWS if _PART * budget >= _LEAST_POINTS * _DRAWS * arms else _LEAST_DRAWS
+    payable = _PART * (budget - lab.spent)
+    draws = _DRAWS if payable >= _LEAST_POINTS * _DRAWS * arms else _LEAST_DRAWS
     draws = min(draws, runs)
-    n = min(_POINTS, max(_LEAST_POINTS, int(_PART * budget / (draws * arms))))
+    n = min(_POINTS, max(_LEAST_POINTS, int(payable / (draws * arms))))
     points, forbidden = latin_points(spans, n, scenario)
     numbers = [[(k * draws + i) % runs for i in range(draws)] for k in range(len(points))]
     lab.need((c, own) for at, own in zip(points, numbers, strict=True) for probe in probes for c in probe.cells(at))

@@ -35,7 +35,7 @@ def test_the_phases_follow_one_another():
         ("rent", ("earn_rent", "realise_contracts")),
         ("service", ("accrue", "pay_debts", "pay_shares", "close_paid", "watch_coverage")),
         ("cascade", ("carry_out_defaults", "trade_forced")),  # what is seized is sold in the same round
-        ("cascade", ("impose_block", "trade_forced")),
+        ("cascade", ("impose_block", "offer_blocks", "trade_forced")),
         ("cascade", ("trade_calm", "trade_forced", "appraise", "revalue", "watch_covenants")),  # trades, marks, calls
         ("cascade", ("revalue", "watch_coins", "work_out_arrears", "count_unsold", "set_haircut")),
         ("cascade", ("revalue", "provide", "call_lines", "run_deposits", "meet_calls", "fail_lenders")),

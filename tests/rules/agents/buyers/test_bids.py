@@ -62,19 +62,22 @@ def test_a_scrap_merchant_bids_a_little_over_scrap():
 
 @pytest.mark.parametrize("kind", USERS)
 @pytest.mark.parametrize(
-    ("needs_liquid", "liquid", "usd"),
+    ("needs_liquid", "liquid", "convertible", "usd"),
     [
-        (0, 0.0, 300.0),  # 400 less a quarter
-        (1, 3.0, 300.0),  # liquid-cooled power for one unit is there
-        (1, 2.9, 300.0 - 20.0 * 3.0),  # else 3 kW are fitted at 20 each
-        (0, 2.9, 300.0),
+        (0, 0.0, 0.5, 300.0),  # 400 less a quarter
+        (1, 30.0, 0.5, 300.0),  # all its power is cooled by liquid
+        (1, 0.0, 0.5, 300.0 - 20.0 * 3.0),  # 3 kW are fitted at 20 each
+        (1, 10.0, 0.5, 300.0 - 0.5 * 20.0 * 3.0),  # of 20 that can be cooled 10 are fitted first
+        (1, 10.0, 0.25, 300.0 - 1 / 3 * 20.0 * 3.0),  # 5 of 15
+        (1, 10.0, 0.0, 300.0),  # none can be fitted
+        (0, 10.0, 0.5, 300.0),
     ],
 )
 def test_a_user_bids_value_in_use_less_the_premium_and_less_the_fitting_of_liquid_cooling(
-    kind, needs_liquid, liquid, usd
+    kind, needs_liquid, liquid, convertible, usd
 ):
-    w = small_world(buyers=1)
-    put(w.buyers[0], kind=kind, liquid=liquid, conversion=20.0)
+    w = small_world(buyers=1, terms={"buyers_convertible_share": convertible})
+    put(w.buyers[0], kind=kind, power=30.0, liquid=liquid, conversion=20.0)
     put(w.chips[0], power=3.0, liquid=needs_liquid)
     assert buyer_limit(w.buyers[0], w.chips[0], 400.0, 0.25, w.terms[0]) == pytest.approx(usd)
 
@@ -85,10 +88,10 @@ def test_a_user_bids_value_in_use_less_the_premium_and_less_the_fitting_of_liqui
     [
         (0, 24.0, 9.0, 8.0),
         (0, -3.0, 0.0, 0.0),
-        (1, 24.0, 9.0, 3.0),
-        (1, 24.0, 3.0, 1.0),
-        (1, 24.0, 2.0, 0.5 * (24 - 2) / 3),  # not one unit: half of the air-cooled power can be fitted
-        (1, 1.0, 2.0, 0.0),
+        (1, 24.0, 9.0, (9 + 0.5 * 15) / 3),  # half of the air-cooled power can be fitted
+        (1, 24.0, 3.0, (3 + 0.5 * 21) / 3),
+        (1, 24.0, 2.9, (2.9 + 0.5 * 21.1) / 3),  # a little less for the first unit is a little less in all
+        (1, 1.0, 2.0, 2 / 3),
     ],
 )
 def test_a_user_takes_what_its_free_power_runs(kind, needs_liquid, power, liquid, units):

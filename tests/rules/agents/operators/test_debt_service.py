@@ -337,6 +337,8 @@ def test_coverage_is_taken_over_the_quarter_before_its_months_move_on_and_not_fo
         ({"cash": 80.0}, False),  # with a coin of 20: just two months of 50
         ({"cash": 79.0}, True),
         ({"btc": 4.5}, False),
+        ({"eth": 14.0}, False),  # at 5 USD
+        ({"eth": 13.9}, True),
         ({"due": 15.0}, False),  # the same with two months of 15
         ({"status": OperatorStatus.STRESSED}, True),
         ({"status": OperatorStatus.DEFAULTED}, False),
@@ -345,7 +347,7 @@ def test_coverage_is_taken_over_the_quarter_before_its_months_move_on_and_not_fo
 def test_an_operator_with_thin_coverage_for_months_fails_when_cash_and_coins_are_below_months_of_service(
     columns, fails
 ):
-    w = world(btc=20.0)
+    w = world(btc=20.0, eth=5.0)
     op = w.operators[1]
     op.thin_months, op.debt, op.cash, op.btc, op.due = 3, 500.0, 10.0, 1.0, 50.0
     op.failing_event = 7

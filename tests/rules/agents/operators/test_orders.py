@@ -622,6 +622,21 @@ def test_an_order_below_the_smallest_is_not_made(minimum, ordered):
     assert op.used_power == (70.0 if ordered else 50.0)
 
 
+@pytest.mark.parametrize(("minimum", "ordered"), [(800.0, True), (801.0, False)])
+def test_money_is_raised_only_for_an_order_that_is_made(minimum, ordered):
+    # 200 USD of its own, equity of 0.1 x 2 x 300 = 60 and a coin loan of 60 pay for eight chips.
+    terms = {"credit_order_minimum": minimum, "credit_equity_speed": 0.1}
+    w, op = buyer(kind=OperatorKind.MINER, cash=300.0, btc=30.0, debt=300.0, terms=terms)
+    w.clock[0].btc = 10.0
+    bank(w, 0, kind=LenderKind.CRYPTO_LENDER, cash=5000.0)
+    w.lenders[1].kind = LenderKind.BANK
+    assert (order(w) is not None) == ordered
+    assert w.clock[0].equity_raised == pytest.approx(60.0 if ordered else 0.0)
+    assert w.clock[0].new_notes == pytest.approx(60.0 if ordered else 0.0)
+    assert op.btc == pytest.approx(30.0 - 15.0 if ordered else 30.0)
+    assert op.cash == pytest.approx(300.0 + 60.0 + 60.0 - 80.0 if ordered else 300.0)
+
+
 @pytest.mark.parametrize(("cash", "ordered"), [(100.0, True), (99.0, False)])
 def test_an_order_whose_deposit_is_more_than_all_cash_is_not_made(cash, ordered):
     w, op = buyer(lender={"advance_rate": 0.995, "max_ltv": 0.995}, cash=cash)

@@ -102,10 +102,11 @@ def test_a_lot_withdrawn_is_not_for_sale_and_asks_nothing():
     w, *_ = three_lots()
     for lot in (w.lots[0], w.lots[1]):
         lot.offered, lot.reserve, lot.reason, lot.asked = 4.0, 500.0, SaleReason.ESTATE, 2
+        lot.deadline, lot.hurry = 6, 3
     withdraw_offer(w.lots[0])
-    asked = ("offered", "reserve", "reason", "asked", "units")
-    assert [w.lots[0][name] for name in asked] == [0.0, 0.0, SaleReason.CHURN, -1, 10.0]
-    assert [w.lots[1][name] for name in asked] == [4.0, 500.0, SaleReason.ESTATE, 2, 10.0]
+    asked = ("offered", "reserve", "reason", "asked", "deadline", "hurry", "units")
+    assert [w.lots[0][name] for name in asked] == [0.0, 0.0, SaleReason.CHURN, -1, -1, 0, 10.0]
+    assert [w.lots[1][name] for name in asked] == [4.0, 500.0, SaleReason.ESTATE, 2, 6, 3, 10.0]
 
 
 @pytest.mark.parametrize(("k", "left"), [(2, [1, 0]), (1, [2, 0]), (0, [2, 1])])

@@ -125,13 +125,15 @@ def test_between_two_limits_the_price_is_what_the_money_pays_or_where_supply_ste
 @pytest.mark.parametrize(
     ("asks", "price"),
     [
-        ([(0, 20)], 3.0),  # more than their power takes: all power is used at 12 USD for 4 units
+        ([(0, 20)], 8e-9),  # more than their power takes: next to nothing, a billionth of the lowest limit
+        ([(1, 20)], 1.0),  # or what the seller asks
         ([(0, 6)], (10 + 12) / (6 - 2)),  # 6 units: at 5.5 USD two are short, the third takes its 2
         # Just what they have power for, and more from 2 USD on: what is the dearest price at which demand covers it?
         ([(0, 8), (2, 5)], 2.0),
+        ([(0, 8.1), (2, 5)], 8e-9),  # more without a reserve than they have power for: no more is paid than for less
     ],
 )
-def test_when_nobody_must_outbid_the_price_falls_until_all_is_bought_or_no_power_is_left(asks, price, unit):
+def test_when_nobody_must_outbid_the_price_falls_until_all_is_bought_or_to_what_is_asked(asks, price, unit):
     # (limit, cap, budget), ranked: 1, 2, 0. Each could pay for what its power takes at 5, 3 and any price.
     # In USD or in millions of them.
     limit, cap, budget = reals(8, 10, 9) * unit, reals(2, 2, 4), reals(RICH, 10, 12) * unit
@@ -140,11 +142,12 @@ def test_when_nobody_must_outbid_the_price_falls_until_all_is_bought_or_no_power
     assert found == pytest.approx(price * unit, rel=1e-12)
 
 
-@pytest.mark.parametrize(("budgets", "price"), [((RICH, RICH), 7.0), ((30.0, RICH), 6.0), ((RICH, 8.0), 4.0)])
-def test_when_power_is_used_up_the_price_is_the_highest_at_which_it_is(budgets, price):
-    # Caps 5 and 2, limits 9 and 7: above 7 the second does not bid; above 30/5 or 8/2 money would be short.
-    found = lowest_price(reals(9, 7), reals(5, 2), reals(*budgets), rows(0, 1), 2, reals(0), reals(50), 1)
-    assert found == pytest.approx(price, rel=1e-12)
+@pytest.mark.parametrize("budgets", [(RICH, RICH), (30.0, RICH), (RICH, 8.0)])
+@pytest.mark.parametrize(("reserve", "price"), [(0.0, 7e-9), (1e-6, 1e-6), (0.5, 0.5), (3.0, 3.0)])
+def test_when_power_is_used_up_the_price_is_what_the_seller_asks_however_little(budgets, reserve, price):
+    # Caps 5 and 2, limits 9 and 7.
+    found = lowest_price(reals(9, 7), reals(5, 2), reals(*budgets), rows(0, 1), 2, reals(reserve), reals(50), 1)
+    assert found == pytest.approx(price, rel=1e-9)
 
 
 # --- fills -----------------------------------------------------------------------------------------------------
@@ -217,8 +220,9 @@ AUCTIONS = {
     ),
     # 20 and 10 USD buy all ten units, though either would pay up to 9 for one.
     "cash in the market": ([(9, 50, 20), (9.5, 60, 10)], [(0, 10)], 3, 10, [20 / 3, 10 / 3], [10]),
-    # Power for four and two only: the lowest limit is paid.
-    "power in the market": ([(10, 4, RICH), (7, 2, RICH)], [(0, 30)], 7, 6, [4, 2], [6]),
+    # Power for four and two only, of thirty: they go for what is asked, next to nothing where nothing is.
+    "power in the market": ([(10, 4, RICH), (7, 2, RICH)], [(2, 30)], 2, 6, [4, 2], [6]),
+    "no reserve": ([(10, 4, RICH), (7, 2, RICH)], [(0, 30)], 1e-9 * 7, 6, [4, 2], [6]),
 }  # fmt: skip
 
 

@@ -14,8 +14,10 @@ from simulation.markets.rental import (
     clear_rent,
     clear_rental,
     collect_supply,
+    demand_at_rent,
     earn_rent,
     rent_at,
+    running_share,
     scrap_idle,
     threshold_rent,
 )
@@ -122,34 +124,39 @@ def test_what_does_not_run_is_no_supply():
 
 
 # --- clearing --------------------------------------------------------------------------------------------------
-#: name -> demand, lots (least rent, size), firm supply, rent, running. The reference rent is 1, the elasticity 1: 12
-#: units of demand spend 12 USD an hour whatever the rent.
+#: name -> demand, lots (least rent, size), firm supply, rent, running, part of the marginal lots that runs. The reference
+#: rent is 1, the elasticity 1: 12 units of demand spend 12 USD an hour whatever the rent.
 CLEARED = {
-    "all run": (12.0, [(1.0, 2.0), (0.5, 3.0)], 1.0, 12 / 6, 6.0),
-    "a lot that just covers its cost runs": (12.0, [(2.0, 2.0), (0.5, 3.0)], 1.0, 2.0, 6.0),
+    "all run": (12.0, [(1.0, 2.0), (0.5, 3.0)], 1.0, 12 / 6, 6.0, 1.0),
+    "a lot that just covers its cost runs": (12.0, [(2.0, 2.0), (0.5, 3.0)], 1.0, 2.0, 6.0, 1.0),
     # With all, 12/12 = 1; those above idle. Without them 12/4 = 3: the one at 1.2 runs again, at 12/6 = 2 it is worth
     # its while, and the one at 2.5 is not.
-    "the dear idle": (12.0, [(2.5, 6.0), (1.2, 2.0), (0.5, 3.0)], 1.0, 12 / 6, 6.0),
+    "the dear idle": (12.0, [(2.5, 6.0), (1.2, 2.0), (0.5, 3.0)], 1.0, 12 / 6, 6.0, 1.0),
     # Listed the other way round.
-    "in any order": (12.0, [(0.5, 3.0), (1.2, 2.0), (2.5, 6.0)], 1.0, 12 / 6, 6.0),
-    # All of them would bring the rent from 3 to 12/12 = 1; at its cost of 1.6 the marginal lot runs in part.
-    "the marginal lot runs in part": (12.0, [(2.5, 2.0), (1.6, 6.0), (0.5, 3.0)], 1.0, 1.6, None),
+    "in any order": (12.0, [(0.5, 3.0), (1.2, 2.0), (2.5, 6.0)], 1.0, 12 / 6, 6.0, 1.0),
+    # All of them would bring the rent from 3 to 12/12 = 1; at its cost of 1.6 customers want 12/1.6 = 7.5, 4 of them
+    # from others.
+    "the marginal lot runs in part": (12.0, [(2.5, 2.0), (1.6, 6.0), (0.5, 3.0)], 1.0, 1.6, 7.5, 3.5 / 6),
+    # The same of two lots of 2 and 4 with another between them in the list.
+    "lots of one cost share alike": (12.0, [(1.6, 2.0), (2.5, 2.0), (1.6, 4.0), (0.5, 3.0)], 1.0, 1.6, 7.5, 3.5 / 6),
+    # Two at 2.4 bring it from 3 to 2.4: both run.
+    "lots of one cost just run": (12.0, [(2.4, 0.5), (5.0, 9.0), (2.4, 0.5), (0.5, 3.0)], 1.0, 2.4, 5.0, 1.0),
     # It just covers its cost when it runs whole.
-    "the marginal lot just runs": (12.0, [(2.5, 6.0), (2.0, 2.0), (0.5, 3.0)], 1.0, 2.0, 6.0),
+    "the marginal lot just runs": (12.0, [(2.5, 6.0), (2.0, 2.0), (0.5, 3.0)], 1.0, 2.0, 6.0, 1.0),
     # 12/4 = 3 is just what the next one needs: it stays off.
-    "the next does not cover its cost": (12.0, [(3.0, 6.0), (3.5, 2.0), (0.5, 3.0)], 1.0, 3.0, 4.0),
+    "the next does not cover its cost": (12.0, [(3.0, 6.0), (3.5, 2.0), (0.5, 3.0)], 1.0, 3.0, 4.0, 0.0),
     # Up the merit order: 12/2 = 6, with the one at 1.1 12/3 = 4, with that at 1.3 12/4 = 3, and 3.5 is too dear.
-    "from the cheapest up": (12.0, [(1.3, 1.0), (3.5, 8.0), (1.1, 1.0), (0.5, 1.0)], 1.0, 3.0, 4.0),
+    "from the cheapest up": (12.0, [(1.3, 1.0), (3.5, 8.0), (1.1, 1.0), (0.5, 1.0)], 1.0, 3.0, 4.0, 1.0),
     # All at 5 would bring 12/4 = 3; as many as still find 5 run. Also where the sum of their sizes is not quite theirs.
-    "no firm supply": (12.0, [(5.0, 4.0)], 0.0, 5.0, None),
-    "rounding": (1.2, [(5.0, 0.1), (5.0, 0.3), (5.0, 0.9)], 0.0, 5.0, None),
-    "what sells no hours does not run": (12.0, [(math.inf, 4.0)], 3.0, 12 / 3, 3.0),
+    "no firm supply": (12.0, [(5.0, 4.0)], 0.0, 5.0, 2.4, 0.6),
+    "rounding": (1.2, [(5.0, 0.1), (5.0, 0.3), (5.0, 0.9)], 0.0, 5.0, 0.24, 0.24 / 1.3),
+    "what sells no hours does not run": (12.0, [(math.inf, 4.0)], 3.0, 12 / 3, 3.0, 1.0),
 }
 
 
 @pytest.mark.parametrize("name", CLEARED)
 def test_the_rent_clears_the_merit_order(name):
-    demand, lots, firm, rent, running = CLEARED[name]
+    demand, lots, firm, rent, running, share = CLEARED[name]
     w = rental()
     put(w.clock[0], demand=demand, reference_rent=1.0)
     # Behind the lots that count stands another, dear and large.
@@ -157,9 +164,21 @@ def test_the_rent_clears_the_merit_order(name):
     dear, spare = np.full(len(lots) + 1, -7), np.full(len(lots) + 1, -7)
     total = firm + sum(lot[1] for lot in lots)
     found = clear_rent(w.clock[0], threshold, size, len(lots), total, 1.0, dear, spare)
-    assert found[0] == pytest.approx(rent)
-    if running is not None:
-        assert found[1] == pytest.approx(running)
+    assert found == pytest.approx((rent, running, share))
+
+
+@pytest.mark.parametrize(("rent", "elasticity", "units"), [(3.0, 2.0, 8.0), (6.0, 2.0, 2.0), (12.0, 1.0, 2.0)])
+def test_customers_want_less_at_higher_rents_as_the_rent_that_clears_says(rent, elasticity, units):
+    w = rental()
+    put(w.clock[0], demand=8.0, reference_rent=3.0)
+    assert demand_at_rent(w.clock[0], rent, elasticity) == pytest.approx(units)
+
+
+@pytest.mark.parametrize(("cost", "share"), [(1.9, 1.0), (2.0, 0.3), (2.1, 0.0), (math.inf, 0.0)])
+def test_lots_run_below_the_rent_idle_above_it_and_share_what_is_left_at_it(cost, share):
+    w = rental()
+    put(w.clock[0], rent=2.0, marginal_share=0.3)
+    assert running_share(w.clock[0], cost) == share
 
 
 def test_the_rent_falls_less_the_more_elastic_demand_is():
@@ -169,7 +188,7 @@ def test_the_rent_falls_less_the_more_elastic_demand_is():
     found = clear_rent(
         w.clock[0], np.array([3.0, 0.5]), np.array([4.0, 3.0]), 2, 8.0, 2.0, np.zeros(2, int), np.zeros(2, int)
     )
-    assert found == pytest.approx((2.0, 4.0))
+    assert found == pytest.approx((2.0, 4.0, 1.0))
 
 
 def fleet(*, given: float = 0.0, **terms: float):
@@ -184,21 +203,24 @@ def fleet(*, given: float = 0.0, **terms: float):
 
 
 @pytest.mark.parametrize(
-    ("demand", "rent", "running"),
+    ("demand", "rent", "running", "share"),
     [
-        (12.0 * 16, 4.0, 12.0),  # sixteen times as much as there is: four times the reference
-        (10.0 * 4, 2.0, 10.0),  # 40/10 for those that run at 2; at 3 the other would
-        (12.0 * 9, 3.0, 12.0),  # and at just 3
-        (5.0, 1.5, None),  # the first runs in part
+        (12.0 * 16, 4.0, 12.0, 1.0),  # sixteen times as much as there is: four times the reference
+        (10.0 * 4, 2.0, 10.0, 1.0),  # 40/10 for those that run at 2; at 3 the other would
+        (12.0 * 9, 3.0, 12.0, 1.0),  # and at just 3
+        (9.0, 1.5, 4.0, 0.25),  # at 1.5 customers want 9/2.25: 2 under contract and a quarter of the first's 8
     ],
 )
-def test_the_spot_rent_clears_the_fleet(demand, rent, running):
+def test_the_spot_rent_clears_the_fleet_and_what_is_sold_is_what_runs(demand, rent, running, share):
     w, clock = fleet()
-    clock.demand = demand
+    put(clock, demand=demand, marginal_share=0.7)
     clear_rental(w, clock)
     assert (clock.rent, clock.demand) == pytest.approx((rent, demand))
-    if running is not None:
-        assert clock.running == pytest.approx(running)
+    assert (clock.running, clock.marginal_share) == pytest.approx((running, share))
+    earn_rent(w, clock)
+    # Operators are paid for the hours that customers want, no more (nothing is paid under contract here).
+    on_demand = running - 2.0
+    assert w.operators.revenue.sum() == pytest.approx(100.0 * on_demand * rent)
 
 
 @pytest.mark.parametrize("month", [1, 9])
@@ -219,8 +241,10 @@ def test_the_trend_is_smoothed_and_positive_when_the_rent_falls(month):
 def test_a_recorded_rent_stands_and_the_fleet_runs_by_it(given, running):
     w, clock = fleet(given=given)
     w.paths.rent[8] = w.paths.rent[10] = 7.0
+    clock.marginal_share = 0.7
     clear_rental(w, clock)
     assert (clock.rent, clock.running, clock.rent_before, clock.demand) == pytest.approx((given, running, 4, 12))
+    assert clock.marginal_share == 1.0
     assert clock.trend == pytest.approx(0.75 * 0.08 + 0.25 * math.log(4 / given))
 
 
@@ -311,6 +335,17 @@ def test_below_its_least_rent_a_lot_idles_and_only_what_is_contracted_costs_powe
     spot = 1500 * 0.5 * rent if runs else 0.0
     assert op.revenue == pytest.approx(500 * 3 + spot)
     assert op.income == pytest.approx((500 * 3 + spot) * 0.8 - (10 if runs else 2.5) * 3 * 40)
+
+
+def test_a_marginal_lot_earns_and_costs_power_for_the_part_that_runs():
+    w = earning()
+    put(w.clock[0], rent=1.5, marginal_share=0.6)
+    add_lot(w, node=operator_node(w), units=10.0, contracted=0.25, contract_price=3.0)
+    op = earned(w)
+    assert op.revenue == pytest.approx(500 * 3 + 0.6 * 1500 * 0.5 * 1.5)
+    # Its rent covers its power and overhead and no more.
+    assert op.income == pytest.approx(500 * 3 * 0.8 - 2.5 * 3 * 40)
+    assert w.book[Flow.HOSTING] == pytest.approx((2.5 + 0.6 * 7.5) * 3 * 40)
 
 
 def test_lots_and_owners_add_up_each_at_its_own_terms():
@@ -484,16 +519,18 @@ def test_only_idle_lots_without_loan_contract_or_offer_are_scrapped(rent, lot, s
 def test_users_scrap_as_well_and_dealers_wait(rent, utilisation, scrapped, b):
     w, k = idle()
     w.lots[k].owner = buyer_node(w, b)
-    put(w.buyers[b], utilisation=utilisation, hosting=40.0, budget=500.0)
+    put(w.buyers[b], utilisation=utilisation, hosting=40.0, budget=500.0, power_cap=50.0, liquid_cap=9.0, liquid=1.0)
     w.buyers[1 - b].utilisation = 0.0 if utilisation > 0.0 else 0.5
     w.clock[0].rent = rent
     scrap_idle(w, w.clock[0])
     assert w.lots[k].units == pytest.approx(10 - scrapped)
     assert (w.chips[0].scrapped, w.chips[0].stock) == pytest.approx((6 + scrapped, 10 - scrapped))
-    # Their budgets are for purchases; operators have nothing of it.
-    assert cash_of(w) == (0.0, 1000.0, 500.0)
+    # They have the scrap value and their power back, no operator has.
+    usd = 30.0 * scrapped
+    assert cash_of(w) == pytest.approx((0.0, 1000.0, 500.0 + usd))
+    assert w.book[Flow.SCRAP_FROM_BUYER] == w.book.sum() == explained(w)[2] == pytest.approx(usd)
+    assert (w.buyers[b].power, w.buyers[b].liquid) == pytest.approx((3 * scrapped, 1 + 3 * scrapped))
     assert w.operators[0].used_power == 90.0
-    assert w.book.sum() == 0.0
 
 
 def test_each_owner_scraps_by_its_own_costs():

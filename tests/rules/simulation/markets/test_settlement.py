@@ -9,29 +9,39 @@ from agents.tables.clock import Fault
 from agents.tables.events import SaleReason
 from agents.tables.ledger import Flow
 from agents.tables.loans import LoanStatus
-from simulation.markets.order_book import ASKS, FILL, HOPS, ORDERS, SOLD
+from agents.tables.operators import OperatorStatus
+from simulation.markets.order_book import (
+    ASKS,
+    FILL,
+    HOPS,
+    MONTHS,
+    ORDERS,
+    REACHED,
+    SELLER,
+    SOLD,
+    UNITS,
+    Search,
+    Venue,
+)
 from simulation.markets.settlement import (
     book_sale,
     charge_buyer,
     claim_insurance,
+    give_site,
     give_units,
     log_trade,
+    move_site,
+    pay_search,
     pay_seller,
     sell_units,
     settle_item,
 )
-from tests.rules.worlds import add_loan, add_lot, cash_of, explained, small_world
+from tests.rules.worlds import add_loan, add_lot, cash_of, explained, paid_in_full, put, small_world
 
-USERS = (BuyerKind.HYPERSCALER, BuyerKind.ENTERPRISE, BuyerKind.RESEARCH)
+USERS = (BuyerKind.HYPERSCALER, BuyerKind.ENTERPRISE, BuyerKind.RESEARCH, BuyerKind.FUND)
 VOLUNTARY = (SaleReason.CHURN, SaleReason.DEALER)
 FORCED = tuple(reason for reason in SaleReason if reason not in VOLUNTARY)
 MARKET = -1
-
-
-def put(row, **columns: float):
-    for name, value in columns.items():
-        setattr(row, name, value)
-    return row
 
 
 def market(chips: int = 2, **terms: float):
@@ -61,7 +71,7 @@ def test_a_fill_is_recorded_and_counted_as_forced_unless_the_owner_chose_to_sell
     for reason in reasons:
         w = market()
         put(w.chips[1], traded_units=10.0, traded_usd=600.0, forced_units=4.0)
-        lot = w.lots[add_lot(w, node=PEER, chip=1, reason=reason)]
+        lot = w.lots[add_lot(w, node=PEER, chip=1, reason=reason, vintage=-4.5)]
         w.clock[0].trades = 2
         log_trade(w, w.clock[0], lot, USER, 5.0, 40.0, 3.0)
         chip, trade = w.chips[1], w.trades[2]
@@ -70,6 +80,7 @@ def test_a_fill_is_recorded_and_counted_as_forced_unless_the_owner_chose_to_sell
         assert w.chips[0].traded_units == 0.0
         assert (trade.month, trade.turn, trade.chip, trade.seller, trade.buyer) == (9, 2, 1, PEER, USER)
         assert (trade.units, trade.price, trade.fundamental) == pytest.approx((5.0, 40.0, 70.0))
+        assert trade.age == 9 + 4.5
         assert (trade.reason, trade.hops) == (reason, 3)
         assert w.clock[0].trades == 3
 
@@ -429,9 +440,11 @@ def test_only_collateral_is_insured():
 )
 def test_a_buyer_that_sells_frees_power_and_stock(power, cap, inventory, power_then, inventory_then):
     w = market()
-    put(w.buyers[1], power=power, power_cap=cap, inventory=inventory)
+    put(w.buyers[1], power=power, power_cap=cap, inventory=inventory, liquid=1.0, liquid_cap=99.0)
+    w.chips[1].liquid = 1
     sold(w, add_lot(w, node=OTHER_USER, chip=1, reason=SaleReason.CHURN), PEER)
     assert (w.buyers[1].power, w.buyers[1].inventory) == pytest.approx((power_then, inventory_then))
+    assert w.buyers[1].liquid == pytest.approx(1 + 4 * 3)
     assert (w.buyers[0].power, w.buyers[0].inventory) == (0.0, 0.0)
     assert w.buyers[1].budget == pytest.approx(30000 + 240)
     assert w.operators[0].cash == pytest.approx(20000 - 240)
@@ -445,6 +458,177 @@ def test_peers_and_buyers_trade_with_their_like():
     assert w.operators.used_power.tolist() == pytest.approx([-12, 12])
     sold(w, add_lot(w, node=USER, chip=1), OTHER_USER)
     assert w.book[Flow.USED_BETWEEN_BUYERS] == pytest.approx(240)
+
+
+# --- a sale in place -------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("power", "liquid", "site_left", "liquid_left"),
+    [
+        (3.0, 1, 97.0, 57.0),
+        (3.0, 0, 97.0, 60.0),
+        (50.0, 0, 50.0, 50.0),  # cooling stays as far as the place that is left has it
+        (70.0, 1, 30.0, 0.0),  # never below nothing
+        (101.0, 0, 0.0, 0.0),
+    ],
+)
+def test_a_place_that_is_given_up_goes_with_its_cooling(power, liquid, site_left, liquid_left):
+    w = market()
+    put(w.operators[1], site_power=100.0, liquid_power=60.0)
+    give_site(w.operators[1], power, liquid)
+    assert (w.operators[1].site_power, w.operators[1].liquid_power) == pytest.approx((site_left, liquid_left))
+    # Handed over, nothing is lost and nothing made.
+    w = market()
+    w.operators.site_power[:], w.operators.liquid_power[:] = (20.0, 100.0), (10.0, 60.0)
+    move_site(w.operators[1], w.operators[0], power, liquid)
+    assert w.operators.site_power.tolist() == pytest.approx([120 - site_left, site_left])
+    assert w.operators.liquid_power.tolist() == pytest.approx([70 - liquid_left, liquid_left])
+
+
+def fallen(seller: int, *, liquid: int = 1, **lot: float):
+    """Operator 0 or 1 has fallen; 4 of 10 units that stand in its place, seized by lender 1 or its estate's, are sold.
+
+    Its sites have 100 kW, 60 liquid-cooled, of which 90 and 45 are in use; the other operator's have 50, all in use.
+    """
+    w = market(rental_install_lag=3)
+    o = 1 if seller == OTHER_PEER else 0
+    w.chips[1].liquid = liquid
+    for k, op in enumerate(w.operators):
+        mine = k == o
+        put(op, site_power=100.0 if mine else 50.0, used_power=90.0 if mine else 50.0)
+        put(op, liquid_power=60.0 if mine else 20.0, used_liquid=45.0 if mine else 20.0)
+    w.operators[o].status = OperatorStatus.DEFAULTED
+    put(w.buyers[1], power=30.0, liquid=20.0)
+    w.lenders[1].seized_units = 10.0
+    k = add_lot(w, node=seller, chip=1, units=10.0, **{"offered": 10.0, "site": o, "reason": SaleReason.ESTATE, **lot})
+    return w, o, k
+
+
+SELLERS = (OTHER_LENDER, PEER, OTHER_PEER)
+
+
+@pytest.mark.parametrize("liquid", [0, 1])
+@pytest.mark.parametrize("seller", SELLERS)
+def test_a_peer_takes_chips_over_where_they_stand_with_their_place_and_they_run_on(seller, liquid):
+    w, o, k = fallen(seller, liquid=liquid)
+    buyer = 1 - o
+    sold(w, k, PEER + buyer)
+    # Four units of 3 kW.
+    assert w.operators.site_power[[o, buyer]].tolist() == pytest.approx([100 - 12, 50 + 12])
+    assert w.operators.used_power[[o, buyer]].tolist() == pytest.approx([90 - 12, 50 + 12])
+    assert w.operators.liquid_power[[o, buyer]].tolist() == pytest.approx([60 - 12 * liquid, 20 + 12 * liquid])
+    assert w.operators.used_liquid[[o, buyer]].tolist() == pytest.approx([45 - 12 * liquid, 20 + 12 * liquid])
+    got = w.lots[w.first_lot[PEER + buyer]]
+    assert (got.units, got.online, got.site) == (4.0, 9, -1)
+    assert (w.lots[k].units, w.lots[k].site) == (6.0, o)
+
+
+@pytest.mark.parametrize("liquid", [0, 1])
+@pytest.mark.parametrize("seller", SELLERS)
+@pytest.mark.parametrize("kind", [*USERS, BuyerKind.BACKSTOP])
+def test_a_user_takes_them_over_with_their_place_and_keeps_its_own(seller, liquid, kind):
+    w, o, k = fallen(seller, liquid=liquid)
+    w.buyers[1].kind = kind
+    sold(w, k, OTHER_USER)
+    assert (w.operators[o].site_power, w.operators[o].used_power) == pytest.approx((100 - 12, 90 - 12))
+    assert (w.operators[o].liquid_power, w.operators[o].used_liquid) == pytest.approx(
+        (60 - 12 * liquid, 45 - 12 * liquid)
+    )
+    assert (w.buyers[1].power, w.buyers[1].liquid) == (30.0, 20.0)
+    assert w.operators[1 - o].site_power == 50.0
+    assert w.lots[w.first_lot[OTHER_USER]].online == 9
+
+
+@pytest.mark.parametrize("seller", SELLERS)
+@pytest.mark.parametrize("kind", [BuyerKind.DEALER, BuyerKind.SCRAP])
+def test_dealers_and_scrap_merchants_carry_them_off_and_the_place_is_free(seller, kind):
+    w, o, k = fallen(seller)
+    w.buyers[1].kind = kind
+    sold(w, k, OTHER_USER)
+    assert (w.operators[o].site_power, w.operators[o].liquid_power) == (100.0, 60.0)
+    assert (w.operators[o].used_power, w.operators[o].used_liquid) == pytest.approx((90 - 12, 45 - 12))
+    assert (w.buyers[1].power, w.buyers[1].liquid) == (30.0, 20.0)
+    assert w.chips[1].stock == (6.0 if kind == BuyerKind.SCRAP else 10.0)
+
+
+@pytest.mark.parametrize("seller", SELLERS)
+@pytest.mark.parametrize("node", [OTHER_USER, USER, None])
+def test_what_was_carried_off_at_the_default_frees_no_power_when_it_is_sold(seller, node):
+    w, o, k = fallen(seller, site=-1)
+    node = PEER + 1 - o if node is None else node  # the other operator
+    sold(w, k, node)
+    assert (w.operators[o].site_power, w.operators[o].used_power) == (100.0, 90.0)
+    assert (w.operators[o].liquid_power, w.operators[o].used_liquid) == (60.0, 45.0)
+    assert w.lots[w.first_lot[node]].online == 9 + 3
+
+
+def test_a_living_owner_frees_the_power_of_what_it_sells():
+    w, o, k = fallen(PEER, site=-1)
+    w.operators[o].status = OperatorStatus.STRESSED
+    sold(w, k, OTHER_USER)
+    assert (w.operators[o].site_power, w.operators[o].used_power, w.operators[o].used_liquid) == pytest.approx(
+        (100, 78, 33)
+    )
+
+
+def test_a_firm_that_buys_its_own_vehicle_s_chips_back_has_its_place_as_before():
+    w, o, k = fallen(OTHER_LENDER)
+    w.operators[o].status = OperatorStatus.HEALTHY
+    sold(w, k, PEER + o)
+    assert (w.operators[o].site_power, w.operators[o].used_power) == pytest.approx((100, 90))
+    assert (w.operators[o].liquid_power, w.operators[o].used_liquid) == pytest.approx((60, 45))
+
+
+# --- what search costs -----------------------------------------------------------------------------------------
+def searched(seller: int, *, sold: float = 10.0, cash: float = 10000.0, months: int = 0, **terms: float):
+    """Charge the seller of the second item, 4 and 6 units: a month of four calls at 500, 1,000, 1,500 and 2,000 USD."""
+    w = market(**{"market_search": Search.EFFORT, "market_venue": Venue.NETWORK, "market_call_cost": 500.0} | terms)
+    w.lenders.cash[:] = w.operators.cash[:] = w.buyers.budget[:] = cash
+    w.item[ASKS, :4] = 0, 1, 3, 4
+    w.item[[SELLER, MONTHS, REACHED], 1] = seller, months, 4 * (1 + months)
+    w.item[REACHED, [0, 2]] = 99
+    w.ask[UNITS, :4] = 7.0, 4.0, 6.0, 7.0
+    w.ask[SOLD, :4] = 7.0, 0.4 * sold, 0.6 * sold, 7.0
+    with paid_in_full(w):
+        pay_search(w, w.clock[0], 1)
+    left = [*w.lenders.cash, *w.operators.cash, *w.buyers.budget]
+    assert [usd for node, usd in enumerate(left) if node != seller] == [cash] * 7
+    return cash - left[seller], w.book
+
+
+@pytest.mark.parametrize("months", [0, 2])
+@pytest.mark.parametrize(
+    ("sellers", "item"),
+    [
+        ((LENDER_NODE, OTHER_LENDER, OUTSIDE), Flow.HOLDING),
+        ((PEER, OTHER_PEER), Flow.FINDER_FEE_OPERATOR),
+        ((USER, OTHER_USER, BACKSTOP), Flow.FINDER_FEE_BUYER),
+    ],
+)
+def test_a_seller_pays_the_calls_of_the_month_out_of_its_cash_whatever_it_is(sellers, item, months):
+    for seller in sellers:
+        usd, account = searched(seller, months=months)
+        assert usd == pytest.approx(500 + 1000 + 1500 + 2000)
+        assert account[item] == account.sum() == pytest.approx(5000)
+
+
+@pytest.mark.parametrize(
+    ("sold", "usd"),
+    [(3.0, 1500.0), (0.0, 0.0), (10.0, 5000.0), (10.1, 5000.0)],  # rounding
+)
+@pytest.mark.parametrize("seller", [OTHER_LENDER, OTHER_PEER, OTHER_USER])
+def test_calls_cost_in_proportion_to_what_was_sold(seller, sold, usd):
+    assert searched(seller, sold=sold)[0] == pytest.approx(usd)
+
+
+@pytest.mark.parametrize("seller", [OTHER_LENDER, OTHER_PEER, OTHER_USER])
+def test_calls_cost_no_more_than_the_seller_has(seller):
+    usd, account = searched(seller, cash=1200.0)
+    assert usd == account.sum() == 1200.0
+
+
+@pytest.mark.parametrize("terms", [{"market_search": Search.FIXED}, {"market_venue": Venue.EXCHANGE}])
+def test_calls_cost_nothing_where_their_number_is_fixed_or_nobody_calls(terms):
+    assert searched(OTHER_LENDER, **terms)[0] == 0.0
 
 
 # --- fills of an auction ---------------------------------------------------------------------------------------

@@ -74,6 +74,14 @@ def test_the_vendor_owes_the_hours_of_the_covered_part_that_are_not_sold(rent, c
     assert claim(w, lot) == pytest.approx((owed, hosting))
 
 
+def test_of_a_lot_that_runs_in_part_the_rest_runs_for_the_vendor():
+    w = market(rent=1.5, marginal_share=0.6)
+    lot = w.lots[add_lot(w, node=operator_node(w))]
+    assert claim(w, lot) == pytest.approx((0.6 * 1500.0 + 0.4 * 3000.0, 0.4 * 600.0))
+    w.terms[0].vendor_price = 0.05  # too little for the power of what is idle
+    assert claim(w, lot) == pytest.approx((0.6 * 150.0, 0.0))
+
+
 @pytest.mark.parametrize(("price", "runs"), [(0.25, True), (0.24, False)])
 def test_idle_chips_run_for_the_vendor_if_it_pays_for_their_power(price, runs):
     # Hosting of the covered half is 600 USD; 0.8 x 1,000 h x 6 x price covers it from 0.125 on at 40 USD, 0.25 at 80.

@@ -98,16 +98,21 @@ def test_asks_are_the_offers_of_a_generation_that_are_still_there_from_scrap_val
     dear = offer(w, OWNER, 5.0, chip=1, reserve=400.0, asked=7)
     for j, k in enumerate([sold_out, cheap, other, dear, cheap]):
         w.ranking[OFFER, j] = k
-    # The oldest of them has been searching since month 4; the fifth in the list does not count.
-    assert collect_asks(w, w.clock[0], 1, 4) == (2, 9 - 4)
+    # The oldest of them has been searching since month 4, this one with it; the fifth in the list does not count.
+    assert collect_asks(w, w.clock[0], 1, 4) == (2, 4 * (1 + 9 - 4))
     assert w.ranking[LOT, :2].tolist() == [cheap, dear]
     assert w.scratch[RESERVE, :2].tolist() == [20.0, 400.0]
     assert w.scratch[UNITS, :2].tolist() == [3.0, 5.0]
     # The same, listed the other way round.
     w.ranking[OFFER, :2] = [dear, cheap]
-    assert collect_asks(w, w.clock[0], 1, 2) == (2, 9 - 4)
+    assert collect_asks(w, w.clock[0], 1, 2) == (2, 4 * (1 + 9 - 4))
     assert w.ranking[LOT, :2].tolist() == [dear, cheap]
     assert collect_asks(w, w.clock[0], 1, 0) == (0, 0)
+    # Who is in a hurry has so many weeks less; the seller's search is that of its least hurried lot.
+    w.lots[cheap].hurry = 3
+    assert collect_asks(w, w.clock[0], 1, 2) == (2, 4 * (1 + 9 - 4) - 3)
+    w.lots[cheap].asked = 7
+    assert collect_asks(w, w.clock[0], 1, 2) == (2, 4 * (1 + 9 - 7))
 
 
 # --- the impersonal market -------------------------------------------------------------------------------------
@@ -148,8 +153,8 @@ def test_the_impersonal_market_takes_every_ask_at_one_price(frozen, price):
 # --- an auction ------------------------------------------------------------------------------------------------
 def auction(w, seller: int, *, g: int = 0, forced: bool = True, at: int | None = None) -> None:
     """Auction what ``seller`` offers, as the phase does; ``at`` is -1 on the exchange."""
-    n_asks, months = collect_asks(w, w.clock[0], g, list_offers(w, seller, 0))
-    hold_auction(w, w.clock[0], w.terms[0], g, seller if at is None else at, n_asks, months, forced)
+    n_asks, weeks = collect_asks(w, w.clock[0], g, list_offers(w, seller, 0))
+    hold_auction(w, w.clock[0], w.terms[0], g, seller if at is None else at, n_asks, weeks, forced)
 
 
 def test_a_forced_sale_sets_the_price_and_is_an_event_that_follows_from_what_put_the_lot_up():

@@ -111,23 +111,6 @@ def test_hashprice_falls_in_the_month_of_the_halving(month, factor):
     assert moved(miners_halving_month=month).hashprice == pytest.approx(50.0 * factor)
 
 
-@pytest.mark.parametrize(
-    ("drawn", "by_hand", "waiting"),
-    [
-        ((0.0, 0), (1, 7.0), (1, 7.0)),  # nothing falls due
-        ((0.5, 2), (1, 0.0), (2, 0.5)),
-        ((30.0, 1), (1, 7.0), (1, 37.0)),  # the same generation
-        ((30.0, 2), (1, 7.0), (2, 30.0)),  # another gives way
-        ((30.0, 0), (-1, 0.0), (0, 30.0)),
-    ],
-)
-def test_a_block_that_falls_due_waits_for_the_cascade_with_what_was_put_up_by_hand(drawn, by_hand, waiting):
-    clock = moved(
-        {"block_units": drawn[0], "block_chip": drawn[1]}, {"imposed_chip": by_hand[0], "imposed_units": by_hand[1]}
-    )
-    assert (clock.imposed_chip, clock.imposed_units) == waiting
-
-
 # --- books ---------------------------------------------------------------------------------------------------------
 def test_the_month_opens_with_the_cash_and_the_debt_that_stand():
     w = small_world(lenders=2, operators=3)

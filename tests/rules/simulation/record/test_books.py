@@ -13,6 +13,7 @@ from agents.tables.operators import OperatorKind, OperatorStatus
 from simulation.record.books import (
     N_BUYER_KINDS,
     N_LENDER_KINDS,
+    loan_life,
     measure_lives,
     record_kinds,
     record_lenders,
@@ -114,8 +115,15 @@ def test_booked_value_headroom_coverage_and_life_are_those_of_performing_secured
     assert row.headroom_thin == pytest.approx(600.0 / 1000.0)
     # A DSCR of one is not below one.
     assert row.dscr_below_one == pytest.approx((300.0 + 600.0) / 1000.0)
-    # 200 months of amortisation, 15, and a loan that is not amortised: none.
-    assert row.debt_life == pytest.approx((100.0 * 200.0 + 300.0 * 15.0) / 1000.0)
+    # 200 months of amortisation, 15, and the 99 to the maturity of a loan that is not amortised.
+    assert row.debt_life == pytest.approx((100.0 * 200.0 + 300.0 * 15.0 + 600.0 * 99.0) / 1000.0)
+
+
+@pytest.mark.parametrize(("amortisation", "month", "life"), [(5.0, 9, 20.0), (0.5, 9, 200.0), (0.0, 9, 3.0), (0.0, 14, 0.0)])
+def test_a_loan_lives_as_long_as_it_is_paid_down_or_to_its_maturity(amortisation, month, life):
+    w = small_world()
+    loan = w.loans[add_loan(w, usd=100.0, amortisation=amortisation, maturity=12)]
+    assert loan_life(loan, month) == life
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def laid_out():
     put(w.chips[0], power=2.0, release=-10)
     put(w.chips[1], power=1.0, release=3, stock=8.0)
     put(w.chips[2], power=4.0, release=-20, liquid=1)
-    for op, power, cooled in zip(w.operators, (100.0, 1.0, 3.0, 4.0), (10.0, 6.0, 7.0, 500.0), strict=True):
+    for op, power, cooled in zip(w.operators, (100.0, 1.0, 5.0, 7.0), (10.0, 6.0, 7.0, 500.0), strict=True):
         put(op, used_power=power, liquid_power=cooled, contract_share=power / 200.0)
     draws = np.full((4, 2, 5), 0.99)
     draws[0, 0, :2] = 0.3, 0.1
@@ -80,7 +80,8 @@ def laid_out():
 def test_power_in_use_is_laid_out_in_whole_units_of_the_generations_released():
     w = laid_out()
     first, third, fourth = operator_node(w, 0), operator_node(w, 2), operator_node(w, 3)
-    # 100 kW: 40 / 2 and 60 / 4 units. 1 kW: none. 3 kW: 1.2 / 2 is a unit, 1.8 / 4 none. 4 kW: 0.8 and 0.6, one each.
+    # 100 kW: 40 / 2 and 60 / 4 units. 1 kW: none. 5 kW: 2 / 2 is a unit, 3 / 4 none. 7 kW: of 2.8 one takes 2, the
+    # rest and 4.2 are enough for one of 4.
     lots = w.lots[:5]
     assert [(lot.owner, lot.chip, lot.units) for lot in lots] == [
         (first, 0, 20.0), (first, 2, 15.0), (third, 0, 1.0), (fourth, 0, 1.0), (fourth, 2, 1.0),
@@ -88,6 +89,25 @@ def test_power_in_use_is_laid_out_in_whole_units_of_the_generations_released():
     assert w.lots[5].owner == -1
     assert (w.clock[0].free_lot, w.clock[0].used_lots) == (5, 5)
     assert w.chips.initial.tolist() == w.chips.stock.tolist() == [22.0, 0.0, 16.0]
+
+
+@pytest.mark.parametrize(
+    ("planned", "powers", "units"),
+    [
+        (100.0, (1.0, 1.0), [57.0, 43.0]),  # 0.57 x 100 is a hair below 57
+        (3.0, (1.0, 2.0), [1.0, 1.0]),  # 1.71, then 0.71 + 1.29
+        (10.0, (3.0, 3.0), [1.0, 2.0]),  # 5.7, then 2.7 + 4.3
+        (1.0, (0.6, 0.6), [1.0]),  # 0.57 is none, 1 is one
+    ],
+)
+def test_nobody_opens_with_more_power_than_planned(planned, powers, units):
+    w = small_world(operators=1, chips=2, terms=FLEET)
+    w.chips.power[:], w.chips.release[:] = powers, -10
+    w.operators[0].used_power = planned
+    lay_lots(w, np.array([0, 1]), np.array([0.57, 0.43]), np.full((1, 2, 5), 0.5))
+    assert w.lots.units[: len(units)].tolist() == units
+    assert w.lots[len(units)].owner == -1
+    assert w.operators[0].used_power <= planned
 
 
 def test_what_the_units_draw_takes_the_place_of_the_plan():
@@ -104,7 +124,7 @@ def test_each_lot_has_its_own_draws_and_its_operators_contracts():
     # Shares 0.3 of 10, 0.2 of 20, then 0.99 of 10 twice, 0.1 of 20 months.
     assert lots.vintage.tolist() == [-3.0, -4.0, -9.0, -9.0, -2.0]
     assert lots.contract_end.tolist() == [2, 6, 10, 10, 8]
-    assert lots.contracted.tolist() == [0.5, 0.5, 0.015, 0.02, 0.02]
+    assert lots.contracted.tolist() == [0.5, 0.5, 0.025, 0.035, 0.035]
 
 
 def test_the_main_customer_takes_the_first_lot_and_another_one_the_next():
