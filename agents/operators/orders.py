@@ -33,9 +33,7 @@ def choose_chip(w, clock, o, op):
         if clock.month < chip.release or clock.month >= chip.end_of_sale:
             continue
         belief = believe_rents(w.axes, terms, clock.trend, op.decline, op.own_weight, op.hurdle, chip.lead)
-        value = user_value(
-            w.strips, w.axes, chip, terms, clock.rent, share, op.hosting, belief, terms.marks_asset_life
-        )
+        value = user_value(w.strips, w.axes, chip, terms, clock.rent, share, op.hosting, belief, terms.marks_asset_life)
         cost = chip.list_price * (1.0 + terms.credit_soft_cost)
         ratio = value / cost
         op.q = max(op.q, ratio)
@@ -230,12 +228,11 @@ def order_chips(w, clock):
         if op.status == OperatorStatus.DEFAULTED:
             continue
         op.status = OperatorStatus.HEALTHY if op.arrears <= 0.0 else OperatorStatus.STRESSED
-        if (
-            op.status == OperatorStatus.HEALTHY
-            and op.dscr >= 1.0
-            and op.swept == 0
-            and (clock.month + o) % terms.credit_order_interval == 0
-        ):
+        if op.status != OperatorStatus.HEALTHY or op.dscr < 1.0 or op.swept == 1:
+            # Who cannot order has no use for more power, and no better one for what it has.
+            op.wanted = 0.0
+            op.power_value = 0.0
+        elif (clock.month + o) % terms.credit_order_interval == 0:
             place_order(w, clock, o, op)
 
 
