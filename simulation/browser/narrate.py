@@ -322,6 +322,8 @@ def who_bids(orders: Rows) -> str:
         (TapeRow.NO_MONEY, "had no money"),
         (TapeRow.NOT_SOUND, "not sound enough"),
         (TapeRow.NO_VALUE, "saw no value"),
+        (TapeRow.TOO_SMALL, "wanted a larger lot"),
+        (TapeRow.TOO_OLD, "wanted younger chips"),
     )
     counts = [(int((orders.kind == kind).sum()), word) for kind, word in words]
     return ", ".join(f"{n or 'none'} {word}" for n, word in counts if n or word == "bid")

@@ -150,6 +150,8 @@ _ABSENT = (
     (TapeRow.NO_MONEY, "without money"),
     (TapeRow.NOT_SOUND, "not sound"),
     (TapeRow.NO_VALUE, "see no value"),
+    (TapeRow.TOO_SMALL, "want a larger lot"),
+    (TapeRow.TOO_OLD, "want younger chips"),
 )
 
 

@@ -38,7 +38,7 @@ def rent_at(clock, supply, elasticity):
 @rule
 def receiver_share(lot, clock, terms):
     """Return the part of a fallen operator's lot that a receiver runs where it stands; none until it is let again."""
-    if lot.site < 0 or clock.month < lot.asked + terms.market_relet_months:
+    if lot.site < 0 or clock.month < max(lot.online, lot.asked + terms.market_relet_months):
         return 0.0
     return terms.market_receivership
 

@@ -122,6 +122,22 @@ def note_item(w, clock, i, forced, n_orders):
 
 
 @rule
+def set_prices(w, n_items):
+    """Write the price of each generation that traded in the round: the mean over its items by units sold (USD/GPU)."""
+    for g in range(len(w.chips)):
+        units = 0.0
+        usd = 0.0
+        for i in range(n_items):
+            if w.item[CHIP, i] != g:
+                continue
+            for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
+                units += w.ask[SOLD, a]
+                usd += w.ask[SOLD, a] * w.price[i]
+        if units > DUST:
+            w.chips[g].price = usd / units
+
+
+@rule
 def clear_items(w, clock, n_items):
     """Clear what is on offer at once, carry the sales out, log the forced ones."""
     n_orders = call_all(w, clock, n_items)
@@ -142,11 +158,11 @@ def clear_items(w, clock, n_items):
         if sold <= DUST:
             continue
         settle_item(w, clock, i)
-        w.chips[g].price = w.price[i]
         if forced == 1:
             log_forced(w, clock, w.item[SELLER, i], g, sold, w.price[i], cause)
     for i in range(n_items):
         pay_search(w, clock, i)
+    set_prices(w, n_items)
 
 
 @rule

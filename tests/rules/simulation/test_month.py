@@ -29,20 +29,29 @@ def test_the_phases_follow_one_another():
         ("open", ("start_month", "fail_customers", "renegotiate")),  # who fails renews nothing
         ("open", ("move_drivers", "fail_customers")),  # in a stress of this month customers fail sooner
         ("open", ("fail_customers", "deliver_orders")),  # new capacity is let to those that are left
+        ("open", ("replenish_buyers", "move_capital")),  # budgets open before outside capital comes to them
+        ("open", ("finish_sites", "deliver_orders")),  # new chips find the power that was built for them
         ("open", ("renegotiate", "pool_fleets")),  # lots whose contracts have ended can be pooled
         ("value", ("value_chips",)),
         ("rent", ("clear_rental", "earn_rent", "pay_idle_hours", "scrap_idle")),  # what is not sold the vendor pays for
         ("rent", ("earn_rent", "realise_contracts")),
         ("service", ("accrue", "pay_debts", "pay_shares", "close_paid", "watch_coverage")),
-        ("cascade", ("carry_out_defaults", "trade_forced")),  # what is seized is sold in the same round
-        ("cascade", ("impose_block", "offer_blocks", "trade_forced")),
-        ("cascade", ("trade_calm", "trade_forced", "appraise", "revalue", "watch_covenants")),  # trades, marks, calls
+        ("service", ("judge_borrowers", "accrue")),  # whether a lender would wait is known before anything falls due
+        ("service", ("watch_coverage", "test_terms", "swap_hopeless", "watch_sweeps", "sweep_cash")),
+        ("cascade", ("carry_out_defaults", "trade")),  # what is seized is sold in the same round
+        ("cascade", ("impose_block", "offer_blocks", "trade")),
+        ("cascade", ("trade", "appraise", "revalue", "judge_borrowers", "watch_covenants")),  # trades, marks, calls
         ("cascade", ("revalue", "watch_coins", "work_out_arrears", "count_unsold", "set_haircut")),
         ("cascade", ("revalue", "provide", "call_lines", "run_deposits", "meet_calls", "fail_lenders")),
         ("cascade", ("fail_lenders", "withdraw_commitments")),
-        ("credit", ("order_chips", "pay_out_excess", "issue_notes")),
+        (
+            "credit",
+            ("order_chips", "relet_sites", "begin_sites"),
+        ),  # what power is wanted; what is free is let before more is built
+        ("credit", ("begin_sites", "pay_out_excess", "issue_notes")),
         ("fund", ("pay_lines", "fund_lenders")),
         ("close", ("withdraw_posted", "count_unsold")),
+        ("close", ("commit_capital", "remember_prices")),  # what was gained is seen at the prices of the month
         ("close", ("pay_estates", "provide")),  # losses of the estates are in the books of the month
         ("close", ("remember_prices", "revalue", "provide")),  # marks follow the appraisals of the month's end
         ("close", ("remember_prices", "mark_books")),

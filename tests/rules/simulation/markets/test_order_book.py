@@ -22,7 +22,6 @@ from simulation.markets.order_book import (
     LARGEST,
     LIMIT,
     MONEY,
-    MONTHS,
     ORDERS,
     PLACE,
     POWER,
@@ -32,6 +31,7 @@ from simulation.markets.order_book import (
     SELLER,
     SITE,
     UNITS,
+    WEEKS_OF,
     Search,
     Venue,
     add_backstop,
@@ -144,16 +144,25 @@ def test_what_a_seller_offers_is_listed_by_generation_and_place_behind_what_is_l
     offer(w, OTHER_PEER)  # another's
     assert list_asks(w, w.clock[0], PEER, 1, 2, 3) == (2 + 3, 3 + 4)
     # The last lot is the first of the owner's. The longest search counts.
-    assert w.item[[SELLER, CHIP, PLACE, MONTHS, ASKS], 2:6].T.tolist() == [
-        [PEER, 0, 0, 0, 3],
-        [PEER, 1, 0, 5, 4],
-        [PEER, 1, 1, 2, 6],
+    assert w.item[[SELLER, CHIP, PLACE, WEEKS_OF, ASKS], 2:6].T.tolist() == [
+        [PEER, 0, 0, 4, 3],
+        [PEER, 1, 0, 4 * (1 + 9 - 4), 4],
+        [PEER, 1, 1, 4 * (1 + 9 - 7), 6],
         [-7, -7, -7, -7, 7],  # where the last item ends
     ]
     assert w.ask_lot[2:8].tolist() == [-7, old, near, far, here, -7]
     assert w.ask[UNITS, 2:8].tolist() == [-7, 1, 5, 3, 2, -7]
     assert w.ask[RESERVE, 2:8].tolist() == [-7, 50, 300, 400, 90, -7]
     assert (w.item[:, :2] == -7).all() and (w.item[:, 6] == -7).all()
+
+
+def test_who_is_in_a_hurry_has_so_many_weeks_less_and_the_least_hurried_lot_counts():
+    for hurry, weeks in (((3, 3), 4 * 3 - 3), ((0, 3), 4 * 3), ((3, 0), 4 * 3), ((1, 2), 4 * 3 - 1)):
+        w = market()
+        for weeks_less in hurry:
+            offer(w, OUTSIDE, asked=7, hurry=weeks_less)
+        assert listed(w, OUTSIDE) == 1
+        assert w.item[WEEKS_OF, 0] == weeks
 
 
 @pytest.mark.parametrize("reason", SaleReason)
@@ -197,17 +206,17 @@ def purses(w) -> dict[int, list[float]]:
 
 
 def test_peers_have_half_of_their_spare_cash_and_free_power_buyers_their_budget_part_of_it_for_one_lot():
-    w = market()
+    w = market(buyers_convertible_share=0.25)
     put(w.operators[0], liquid_power=70.0, used_liquid=25.0)
     put(w.buyers[0], liquid=6.0, lot_limit=0.125)
-    put(w.buyers[2], budget=90.0, power=5.0, liquid=4.0, budget_cap=90.0, lot_limit=1.0)
+    put(w.buyers[2], budget=90.0, power=5.0, liquid=5.0, budget_cap=90.0, lot_limit=1.0)
     assert purses(w) == {
         # Cash beyond three months of costs and debt service.
         PEER: [0.5 * (1000 - 3 * 120), 40, 45, 320],
         OTHER_PEER: [0.5 * (1200 - 3 * 120), 44, 0, 420],
-        USER: [800, 24, 6, 0.125 * 4000],
-        OTHER_USER: [801, 28, 0, 801],
-        BACKSTOP: [90, 5, 4, 90],
+        USER: [800, 24, 6 + 0.25 * 18, 0.125 * 4000],  # what can be converted at once counts as cooled
+        OTHER_USER: [801, 28, 0.25 * 28, 801],
+        BACKSTOP: [90, 5, 5, 90],
     }
 
 
@@ -242,58 +251,64 @@ def effort(**terms: float):
 
 
 @pytest.mark.parametrize(
-    ("stake", "months", "known", "reached"),
+    ("stake", "weeks", "known", "reached"),
     [
         # 0.2 x 1m / 500 is the square of 20.
-        (1e6, 0, 99, 20),
-        (0.99e6, 0, 99, 19),  # the twentieth would not pay
-        (1e6, 1, 99, 40),
-        (1e6, 3, 99, 80),
-        (1e6, 3, 50, 50),  # whom it knows
-        (1e6, 0, 0, 0),
-        (2500.0, 0, 99, 1),
-        (1000.0, 0, 99, 1),  # one call is always made
-        (0.0, 2, 99, 3),
+        (1e6, 4, 99, 20),
+        (0.99e6, 4, 99, 19),  # the twentieth would not pay
+        (1e6, 8, 99, 40),
+        (1e6, 16, 99, 80),
+        (1e6, 16, 50, 50),  # whom it knows
+        (1e6, 4, 0, 0),
+        (1e6, 1, 99, 5),  # in a week a quarter of them
+        (1e6, 7, 99, 35),
+        (1e6, 1, 3, 3),
+        (2500.0, 4, 99, 1),
+        (1000.0, 4, 99, 1),  # one call is always made
+        (1000.0, 1, 99, 1),
+        (0.0, 12, 99, 3),
+        (4.1e3, 3, 99, 1),
     ],
 )
-def test_a_seller_calls_as_many_contacts_a_month_as_pay_for_the_effort(stake, months, known, reached):
-    assert search_reach(effort(), known, months, stake) == reached
+def test_a_seller_calls_as_many_contacts_a_month_as_pay_for_the_effort(stake, weeks, known, reached):
+    assert search_reach(effort(), known, weeks, stake) == reached
 
 
 @pytest.mark.parametrize("stake", [3e3, 1e5, 7.7e5])
 def test_the_last_call_pays_and_the_next_one_would_not(stake):
-    terms = effort()
-    n = search_reach(terms, 10**6, 0, stake)
+    n = search_reach(effort(), 10**6, 4, stake)
     assert 0.2 * stake / n >= n * 500.0
     assert 0.2 * stake / (n + 1) < (n + 1) * 500.0
 
 
-@pytest.mark.parametrize(("months", "known", "reached"), [(0, 99, 10), (1, 99, 20), (3, 35, 35), (0, 4, 4)])
-def test_with_a_fixed_number_of_calls_the_stake_does_not_matter(months, known, reached):
+@pytest.mark.parametrize(("weeks", "known", "reached"), [(4, 99, 10), (8, 99, 20), (3, 99, 7), (16, 35, 35), (4, 4, 4)])
+def test_with_a_fixed_number_of_calls_the_stake_does_not_matter(weeks, known, reached):
     for stake in (0.0, 1e9):
-        assert search_reach(market().terms[0], known, months, stake) == reached
+        assert search_reach(market().terms[0], known, weeks, stake) == reached
 
 
 @pytest.mark.parametrize("search", Search)
 def test_on_the_exchange_everybody_is_reached_at_once_for_nothing(search):
     terms = effort(market_venue=Venue.EXCHANGE, market_search=search)
-    assert search_reach(terms, 99, 0, 1e3) == 99
-    assert search_cost(terms, 99, 0) == 0.0
+    assert search_reach(terms, 99, 1, 1e3) == 99
+    assert search_cost(terms, 99, 1) == 0.0
 
 
 @pytest.mark.parametrize(
-    ("reached", "months", "usd"),
+    ("reached", "weeks", "usd"),
     [
-        (1, 0, 500.0),
-        (4, 0, 500.0 * (1 + 2 + 3 + 4)),
-        (8, 1, 500.0 * (1 + 2 + 3 + 4)),
-        (9, 2, 500.0 * (1 + 2 + 3)),
-        (0, 0, 0.0),
+        (1, 4, 500.0),
+        (4, 4, 500.0 * (1 + 2 + 3 + 4)),
+        (4, 1, 500.0 * (1 + 2 + 3 + 4)),  # as many in less time
+        (8, 8, 500.0 * (1 + 2 + 3 + 4)),
+        (9, 12, 500.0 * (1 + 2 + 3)),
+        (6, 6, 500.0 * (1 + 2 + 3 + 4)),
+        (0, 4, 0.0),
     ],
 )
-def test_the_calls_of_the_month_cost_more_the_more_there_are(reached, months, usd):
-    assert search_cost(effort(), reached, months) == pytest.approx(usd)
-    assert search_cost(effort(market_search=Search.FIXED), reached, months) == 0.0
+def test_the_calls_of_the_month_cost_more_the_more_there_are(reached, weeks, usd):
+    assert search_cost(effort(), reached, weeks) == pytest.approx(usd)
+    assert search_cost(effort(market_search=Search.FIXED), reached, weeks) == 0.0
 
 
 def test_the_stake_is_what_is_offered_at_the_appraisal():
@@ -431,14 +446,14 @@ def test_bidders_hold_the_risk_premium_of_the_generation_back_and_pay_no_more_th
     [
         (PEER, {"liquid_power": 100.0, "used_liquid": 70.0}, 30 / 4, 4.0, 4.0),  # cooling is short
         (PEER, {"liquid_power": 100.0, "used_liquid": 20.0}, 40 / 4, 4.0, 4.0),  # power is
-        (USER, {"liquid": 12.0}, 12 / 4, 4.0, 4.0),
-        (USER, {"liquid": 4.0}, 4 / 4, 4.0, 4.0),
+        (USER, {"liquid": 24.0}, 24 / 4, 4.0, 4.0),
+        (USER, {"liquid": 4.0}, (4 + 0.5 * 20) / 4, 4.0, 4.0),  # half of what is air-cooled can be converted
         (USER, {"kind": BuyerKind.DEALER}, UNLIMITED, 0.0, 0.0),
         (USER, {"kind": BuyerKind.SCRAP}, UNLIMITED, 0.0, 0.0),
     ],
 )
 def test_units_take_power_and_liquid_cooling_where_they_run(node, columns, units, power, cooled):
-    w = only(node, buyers_scrap_bid=1.0)
+    w = only(node, buyers_scrap_bid=1.0, buyers_convertible_share=0.5)
     put(w.chips[1], liquid=1, scrap=20.0)
     put(w.buyers[0] if node == USER else w.operators[0], **columns)
     assert [row[2] for row in bids(w)[0]] == [pytest.approx(units)]
@@ -447,15 +462,6 @@ def test_units_take_power_and_liquid_cooling_where_they_run(node, columns, units
     w.chips[1].liquid = 0
     assert len(bids(w)[0]) == 1
     assert w.order[[POWER, COOLED], 0].tolist() == [power, 0.0]
-
-
-def test_who_converts_air_cooled_power_uses_power_but_no_liquid_cooling():
-    w = only(USER, buyers_convertible_share=0.5)
-    w.chips[1].liquid = 1
-    w.buyers[0].liquid = 3.0
-    ((_, limit, units, *_),) = bids(w)[0]
-    assert 0.0 < units < 24 / 4 and limit <= 500
-    assert w.order[[POWER, COOLED], 0].tolist() == [4.0, 0.0]
 
 
 @pytest.mark.parametrize(

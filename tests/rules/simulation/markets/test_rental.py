@@ -388,11 +388,11 @@ def test_gpus_count_at_the_appraisal_wherever_they_are_but_earn_only_online():
     assert w.operators.cash.tolist() == pytest.approx([10000 + 480 - 360, 10000])
 
 
-def test_others_than_operators_earn_nothing_here():
+def test_lenders_and_dealers_earn_nothing_with_chips_that_stand_idle():
     w = small_world(operators=1, buyers=1, terms=TERMS)
     w.clock[0].rent = 2.0
     put(w.operators[0], utilisation=0.5, cash=100.0)
-    put(w.buyers[0], utilisation=0.5)
+    put(w.buyers[0], kind=BuyerKind.DEALER)
     for node in (0, 1, buyer_node(w, 0), buyer_node(w, 1)):
         add_lot(w, node=node, contracted=0.5, contract_price=3.0)
     w.lots[add_lot(w, node=operator_node(w))].owner = -1

@@ -14,12 +14,12 @@ from simulation.markets.order_book import (
     ASKS,
     FILL,
     HOPS,
-    MONTHS,
     ORDERS,
     REACHED,
     SELLER,
     SOLD,
     UNITS,
+    WEEKS_OF,
     Search,
     Venue,
 )
@@ -584,7 +584,7 @@ def searched(seller: int, *, sold: float = 10.0, cash: float = 10000.0, months: 
     w = market(**{"market_search": Search.EFFORT, "market_venue": Venue.NETWORK, "market_call_cost": 500.0} | terms)
     w.lenders.cash[:] = w.operators.cash[:] = w.buyers.budget[:] = cash
     w.item[ASKS, :4] = 0, 1, 3, 4
-    w.item[[SELLER, MONTHS, REACHED], 1] = seller, months, 4 * (1 + months)
+    w.item[[SELLER, WEEKS_OF, REACHED], 1] = seller, 4 * (1 + months), 4 * (1 + months)
     w.item[REACHED, [0, 2]] = 99
     w.ask[UNITS, :4] = 7.0, 4.0, 6.0, 7.0
     w.ask[SOLD, :4] = 7.0, 0.4 * sold, 0.6 * sold, 7.0

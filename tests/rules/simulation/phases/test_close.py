@@ -60,7 +60,7 @@ def test_a_lot_that_is_sold_out_is_not_for_sale(offered, selling):
 
 
 # --- prices --------------------------------------------------------------------------------------------------------
-def remembered(**chip: float):
+def remembered(looks: float = 0.0, **chip: float):
     """Carry one of two generations to the next month; the other did not trade and no unit of it exists."""
     w = small_world(
         chips=2,
@@ -70,6 +70,8 @@ def remembered(**chip: float):
             "market_volatility_memory": 0.8,
             "market_volatility_decay": 0.9,
             "marks_stale_drift": 0.05,
+            "marks_index_weight": looks,
+            "market_risk_premium": 0.2,
         },
     )
     row = w.chips[1]
@@ -102,6 +104,26 @@ def test_without_trades_memories_fade_and_the_appraisal_drifts_down():
     assert (chip.fall, chip.volatility) == pytest.approx((0.5 * 0.2, 0.9 * 0.4))
     assert (chip.price_before, chip.stale_months) == (800.0, 4)
     assert chip.appraisal == pytest.approx(700.0 * 0.95)
+
+
+@pytest.mark.parametrize(
+    ("looks", "fundamental", "parity", "usd"),
+    [
+        (0.25, 600.0, 1e12, 665 + 0.25 * (600 * 0.8 - 665)),  # what an orderly sale brings after a calm premium
+        (1.0, 600.0, 1e12, 600 * 0.8),
+        (1.0, 600.0, 450.0, 450.0),  # at parity with new ones at most
+        (0.25, 1000.0, 1e12, 665 + 0.25 * (800 - 665)),
+        (1.0, 100.0, 1e12, 100.0),  # scrap at least
+    ],
+)
+def test_without_trades_appraisals_move_to_what_rents_and_list_prices_imply(looks, fundamental, parity, usd):
+    chip = remembered(looks, stock=0.5, fundamental=fundamental, parity=parity)
+    assert chip.appraisal == pytest.approx(usd)
+
+
+def test_after_a_month_with_trades_the_appraisal_stays():
+    chip = remembered(1.0, traded_units=0.5, traded_usd=400.0, price_before=800.0, stock=10.0, fundamental=300.0)
+    assert chip.appraisal == 700.0
 
 
 @pytest.mark.parametrize(("scrap", "stock", "usd"), [(690.0, 5.0, 690.0), (690.0, 0.0, 700.0)])

@@ -14,7 +14,7 @@ from tests.rules.worlds import add_loan, add_lot, buyer_node, operator_node, sma
 
 # --- counters ------------------------------------------------------------------------------------------------------
 SUMS = (
-    "turn", "delivered", "losses", "recoveries", "new_credit", "new_notes", "new_commitments", "cancelled",
+    "turn", "delivered", "losses", "forgiven", "recoveries", "new_credit", "new_notes", "new_commitments", "cancelled",
     "equity_raised", "debt_defaulted", "shock_usd", "customers_failed", "contract_lost", "contract_ended",
 )  # fmt: skip
 

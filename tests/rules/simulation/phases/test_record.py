@@ -9,6 +9,7 @@ from agents.tables.buyers import BuyerKind
 from agents.tables.events import Cause, EventKind, log_event
 from agents.tables.ledger import Flow
 from simulation.phases.record import keep_flows, record_month
+from simulation.world.world import N_KINDS
 from tests.rules.worlds import add_loan, add_lot, operator_node, small_world
 
 MONTH = 3
@@ -18,7 +19,7 @@ TAKEN = {
     "btc": "btc", "eth": "eth", "hashprice": "hashprice", "rent": "rent", "rent_trend": "trend", "demand": "demand",
     "running": "running", "stress_coin": "stress_coin", "stress_demand": "stress_demand", "new_credit": "new_credit",
     "new_commitments": "new_commitments", "new_compute": "delivered", "new_notes": "new_notes", "haircut": "haircut",
-    "turns": "turn", "losses": "losses", "recoveries": "recoveries", "debt_defaulted": "debt_defaulted",
+    "turns": "turn", "losses": "losses", "forgiven": "forgiven", "recoveries": "recoveries", "debt_defaulted": "debt_defaulted",
     "debt_performing": "debt_open", "cancelled": "cancelled", "equity_raised": "equity_raised", "customers_failed": "customers_failed",
     "contract_lost": "contract_lost", "contract_ended": "contract_ended",
 }  # fmt: skip
@@ -85,7 +86,7 @@ def test_every_part_of_the_record_is_written():
     assert (row.contracted, row.dscr_median, row.margin_calls, row.deposits) == pytest.approx((0.25, 2.0, 1, 40.0))
     assert row.asset_life == pytest.approx(60 - MONTH + MONTH)  # new this month, and rents are high
     assert w.chip_panel[MONTH].depth_units == pytest.approx(2.0)
-    assert w.kind_panel[MONTH * 14].debt == pytest.approx(40.0)
+    assert w.kind_panel[MONTH * N_KINDS].debt == pytest.approx(40.0)
 
 
 def test_limits_of_the_month_stay_for_who_asks_for_the_book_later():

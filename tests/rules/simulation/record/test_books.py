@@ -209,6 +209,17 @@ def test_contracts_are_weighed_by_operators_capacity():
     assert row.contracted == pytest.approx((6.0 * 0.5 + 8.0 * 0.25) / 22.0)
 
 
+def test_what_lenders_hold_where_it_stands_is_in_receivership():
+    w = fleet()
+    add_lot(w, node=0, chip=1, units=4.0, site=0, seized=0)
+    add_lot(w, node=1, chip=0, units=0.5, site=1, seized=0)
+    add_lot(w, node=2, chip=0, units=9.0, site=-1)
+    add_lot(w, node=operator_node(w, 0), chip=0, units=9.0, site=0)  # an estate's
+    row = w.panel[MONTH]
+    record_lots(w, w.clock[0], row, 0, 1000.0)
+    assert row.in_receivership == pytest.approx(4 * 50.0 + 0.5 * 100.0)
+
+
 def test_buyers_hardware_stands_at_the_appraisal_with_their_kind():
     w = fleet()
     record_lots(w, w.clock[0], w.panel[MONTH], 0, 1000.0)
@@ -284,12 +295,28 @@ def test_events_of_the_month_are_counted_by_kind():
     happen(EventKind.MARGIN_CALL, operator_node(w, 0), 5)
     happen(EventKind.FUNDING_CALL, 0, 2)
     happen(EventKind.RUN, 0, 7)
+    happen(EventKind.WAIVER, 0, 3)
+    happen(EventKind.EXTENSION, 0, 4)
+    happen(EventKind.SWAP, 0, 6)
     for kind in (EventKind.SEIZURE, EventKind.FORCED_SALE, EventKind.WITHDRAWN_LINE, EventKind.COIN_CALL):
         happen(kind, operator_node(w, 0), 11)
     row = w.panel[0]
     record_operators(w, clock, row, w.scratch[1], w.ranking[0], w.ranking[1])
     assert (row.defaults, row.defaults_miner, row.defaults_neocloud) == (3, 2, 1)
-    assert (row.lender_failures, row.margin_calls, row.funding_calls) == (4, 5, 2 + 7)
+    assert (row.lender_failures, row.margin_calls, row.funding_calls, row.waivers) == (4, 5, 2 + 7, 3 + 4 + 6)
+
+
+def test_sites_of_all_and_what_debt_exceeds_going_concern_value_of_those_that_live():
+    w = small_world(operators=4)
+    for name, values in {
+        "site_power": (100.0, 20.0, 3.0, 0.5), "secured": (50.0, 70.0, 90.0, 10.0), "going": (30.0, 80.0, 10.0, 9.5),
+    }.items():  # fmt: skip
+        w.operators[name] = values
+    w.operators[2].status = OperatorStatus.DEFAULTED  # what it owes beyond its value is hidden no more
+    row = w.panel[0]
+    record_operators(w, w.clock[0], row, w.scratch[1], w.ranking[0], w.ranking[1])
+    assert row.site_power == pytest.approx(123.5)
+    assert row.hidden_losses == pytest.approx(20.0 + 0.5)
 
 
 # --- kinds of agent ----------------------------------------------------------------------------------------------
@@ -303,8 +330,8 @@ def kinds(w, month: int = 1):
 def test_there_is_a_row_for_every_kind():
     w = small_world(months=2)
     rows = kinds(w)
-    assert rows.kind.tolist() == list(range(14))
-    assert rows.month.tolist() == [1] * 14
+    assert rows.kind.tolist() == list(range(N_KINDS))
+    assert rows.month.tolist() == [1] * N_KINDS
     assert not w.kind_panel[:N_KINDS].kind.any(), "the month before is left alone"
 
 
@@ -315,11 +342,14 @@ def test_lenders_are_added_up_by_kind_claims_less_allowance_hardware_as_it_is_ca
     for name, values in {
         "cash": (10.0, 1.0, 20.0, 0.0), "book": (100.0, 2.0, 300.0, 0.0), "allowance": (30.0, 0.5, 40.0, 0.0),
         "lent_lines": (5.0, 3.0, 7.0, 0.0), "seized_claim": (30.0, 0.0, 8.0, 0.0),
-        "deposits": (50.0, 4.0, 60.0, 0.0), "borrowed": (3.0, 6.0, 9.0, 0.0),
+        "deposits": (50.0, 4.0, 60.0, 0.0), "borrowed": (3.0, 6.0, 9.0, 0.0), "losses": (11.0, 12.0, 13.0, 0.0),
+        "passed": (1.5, 2.5, 3.5, 0.0), "passed_lines": (0.25, 0.5, 1.0, 0.0),
     }.items():  # fmt: skip
         w.lenders[name] = values
     rows = kinds(w)
     row = rows[LenderKind.INSURER]
+    # What was lost, and what of it passed on to those who fund them.
+    assert (row.losses, row.passed, row.passed_lines) == pytest.approx((11 + 13, 1.5 + 3.5, 0.25 + 1))
     assert row.alive == 1
     assert row.cash == pytest.approx(10.0 + 20.0)
     assert row.loans == pytest.approx((100.0 - 30.0) + (300.0 - 40.0))
@@ -329,6 +359,7 @@ def test_lenders_are_added_up_by_kind_claims_less_allowance_hardware_as_it_is_ca
     assert row.equity == pytest.approx(30.0 + 330.0 + 12.0 + 38.0 - 122.0)
     bdc = rows[LenderKind.BDC]
     assert (bdc.alive, bdc.cash, bdc.loans, bdc.lines, bdc.hardware, bdc.debt) == (1, 1.0, 1.5, 3.0, 0.0, 10.0)
+    assert (bdc.losses, bdc.passed, bdc.passed_lines) == (12.0, 2.5, 0.5)
     assert rows[LenderKind.OUTSIDE].alive == 1
     assert rows[LenderKind.BANK].alive == 0
 

@@ -71,14 +71,14 @@ def bidders(**terms: float):
 
 # --- who bids ----------------------------------------------------------------------------------------------------
 def test_sound_bidders_limits_are_written_for_every_generation_in_existence_the_backstop_has_none():
-    w = bidders()
+    w = bidders(buyers_convertible_share=0.5)
     w.chips.stock[:] = 0.5, 3.0, 0.0
     w.chips.fall[:] = 0.0, 0.2, 0.0
     w.value[:] = [[500.0, 300.0, 50.0], [600.0, 400.0, 60.0], [800.0, 200.0, 70.0], [100.0, 250.0, 80.0], [900.0] * 3]
     # The research institute would have to fit liquid cooling, for more than the chip is worth to it.
     w.chips[0].liquid = 1
     w.buyers[0].liquid = 1.0
-    w.buyers[1].conversion = 200.0
+    w.buyers[1].conversion, w.buyers[1].power = 200.0, 10.0
     w.bid[:] = 77.0
     premium = np.full(3, 55.0)
     write_bids(w, w.clock[0], premium)
@@ -266,11 +266,11 @@ def recorded(month: int = 4, **chip: float):
 
 def test_the_state_of_a_generation_is_written_at_month_end():
     out = recorded(
-        price=800.0, appraisal=850.0, fundamental=1000.0, performance=4.0, volatility=0.1,
+        price=800.0, appraisal=850.0, fundamental=1000.0, parity=950.0, performance=4.0, volatility=0.1,
         traded_units=50.0, forced_units=20.0, unsold=30.0, stock=700.0,
     )  # fmt: skip
     assert (out.month, out.chip) == (4, 3)
-    assert (out.price, out.appraisal, out.fundamental) == (800.0, 850.0, 1000.0)
+    assert (out.price, out.appraisal, out.fundamental, out.parity) == (800.0, 850.0, 1000.0, 950.0)
     assert out.rent == pytest.approx(2.0 * 4.0)
     assert out.spread == pytest.approx(2 * (0.05 + 0.5 * 0.1))
     assert (out.traded, out.forced, out.unsold, out.stock, out.haircut) == (50.0, 20.0, 30.0, 700.0, 0.3)
