@@ -149,7 +149,9 @@ def watch_covenants(w, clock):
             continue
         if loan.status == LoanStatus.PERFORMING:
             call_margin(w, k, loan, clock)
-        elif loan.call_turn < now and (not breach or clock.month >= loan.call_turn // ROUNDS + terms.credit_cure_months):
+        elif loan.call_turn < now and (
+            not breach or clock.month >= loan.call_turn // ROUNDS + terms.credit_cure_months
+        ):
             if breach and op.hold == 1:
                 waive_ltv(w, clock, loan)
                 withdraw_order(w, k, len(w.lenders) + loan.borrower)
@@ -159,6 +161,7 @@ def watch_covenants(w, clock):
                 clock.news += 1
             else:
                 loan.status = LoanStatus.PERFORMING
+                loan.call_turn = -1
                 log_event(
                     w.events, clock, EventKind.CURED, Cause.LTV, len(w.lenders) + loan.borrower, loan.lender, -1, 0.0,
                     loan.principal, loan.last_event,

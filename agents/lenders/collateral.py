@@ -36,10 +36,10 @@ def lender_need(lender):
 
 @rule
 def hold_value(lot, chip, terms):
-    """Return what a unit is worth to who waits (USD): what a receiver earns with it, or a reserve that decays.
+    """Return what a unit is worth to who waits (USD): what a receiver earns with it.
 
-    In place a receiver runs part of the units at the value in use and pays the cost of holding all. Out of its place
-    hardware earns nothing: there is no value to wait for (see the lender's patience).
+    In place a receiver runs part of the units, at their value in use. Out of its place hardware earns nothing: there is
+    no value to wait for (see the lender's patience).
     """
     if lot.site < 0:
         return 0.0

@@ -76,7 +76,16 @@ def amend(w, clock, loan, kind, cause):
     loan.rate = min(max(loan.rate, _DEAREST), loan.rate + w.terms[0].credit_amendment_fee)
     loan.amended += 1
     loan.last_event = log_event(
-        w.events, clock, kind, cause, loan.lender, len(w.lenders) + loan.borrower, -1, 0.0, loan.principal, loan.last_event
+        w.events,
+        clock,
+        kind,
+        cause,
+        loan.lender,
+        len(w.lenders) + loan.borrower,
+        -1,
+        0.0,
+        loan.principal,
+        loan.last_event,
     )
 
 
@@ -100,6 +109,7 @@ def extend_loan(w, clock, loan):
     loan.unpaid = 0.0
     loan.balloon = 0.0
     loan.sweep = 1
+    w.operators[loan.borrower].swept = 1
     amend(w, clock, loan, EventKind.EXTENSION, Cause.CASH_FLOW)
 
 
@@ -119,13 +129,18 @@ def extend_all(w, clock, o):
 
 @rule
 def swap_debt(w, clock, loan, keep):
-    """Swap all but ``keep`` of a loan for equity in the borrower: the claim, the debt and the lender's book fall (USD)."""
+    """Swap all but ``keep`` of a loan for equity in the borrower: the claim, the debt and the lender's book fall (USD).
+
+    What was unpaid beyond the claim that is left is no arrears any more.
+    """
     lender = w.lenders[loan.lender]
     op = w.operators[loan.borrower]
     cut = (1.0 - keep) * loan.principal
     loan.principal -= cut
     loan.interest = min(loan.interest, loan.principal)
-    loan.unpaid = min(loan.unpaid, loan.principal)
+    gone = max(0.0, loan.unpaid - loan.principal)
+    loan.unpaid -= gone
+    op.arrears = max(0.0, op.arrears - gone)
     loan.amortisation *= keep
     amend(w, clock, loan, EventKind.SWAP, Cause.DSCR)
     lender.book -= cut

@@ -14,39 +14,36 @@ _TRIES = 64
 
 
 @rule
-def coin_loan(w, clock, op, need):
-    """Return (lender, USD) of the loan that a miner gets for ``need`` USD against part of its bitcoin treasury; (-1, 0.0) for none.
+def coin_lender(w, clock):
+    """Return the lender that a miner asks for a coin loan: the last sound one that takes coins as collateral; -1 none.
 
-    Crypto lenders take coins as collateral; they stand last. The first that is sound decides.
+    Crypto lenders stand last. Nobody lends on coins in a bitcoin stress.
     """
-    terms = w.terms[0]
-    if clock.stress_coin == 1:
-        return -1, 0.0
     last = len(w.lenders) - 2
-    for step in range(min(_TRIES, last + 1)):
-        j = last - step
-        lender = w.lenders[j]
-        if lender.kind != LenderKind.CRYPTO_LENDER or lender.status != LenderStatus.ACTIVE:
-            continue
-        usd = min(need, terms.notes_margin_ltv * terms.miners_pledge * op.btc * clock.btc)
-        usd = min(usd, lending_room(lender, terms), terms.funding_cash_share * lender.cash)
-        if usd < terms.notes_margin_minimum:
-            return -1, 0.0
-        return j, usd
-    return -1, 0.0
+    if clock.stress_coin == 0:
+        for step in range(min(_TRIES, last + 1)):
+            lender = w.lenders[last - step]
+            if lender.kind == LenderKind.CRYPTO_LENDER and lender.status == LenderStatus.ACTIVE:
+                return last - step
+    return -1
 
 
 @rule
-def pledge_coins(w, clock, o, op, need):
-    """Borrow up to ``need`` USD against bitcoins from a coin lender (margin loan); return the cash (USD)."""
+def coin_loan(lender, op, clock, terms, need):
+    """Return what a lender gives a miner of ``need`` USD against part of its bitcoin treasury (USD); nothing below the least."""
+    usd = min(need, terms.notes_margin_ltv * terms.miners_pledge * op.btc * clock.btc)
+    usd = min(usd, lending_room(lender, terms), terms.funding_cash_share * lender.cash)
+    return usd if usd >= terms.notes_margin_minimum else 0.0
+
+
+@rule
+def pledge_coins(w, clock, o, op, j, usd):
+    """Borrow ``usd`` from lender ``j`` against bitcoins at the opening LTV (margin loan)."""
     terms = w.terms[0]
-    j, usd = coin_loan(w, clock, op, need)
-    if j < 0:
-        return 0.0
     rate = terms.credit_base_rate + terms.notes_margin_spread
     k = open_loan(w.loans, clock, LoanKind.MARGIN, j, o, usd, rate, 0.0, clock.month + terms.notes_margin_term)
     if k < 0:
-        return 0.0
+        return
     lender = w.lenders[j]
     coins = usd / (terms.notes_margin_ltv * clock.btc)
     w.loans[k].coins = coins
@@ -54,7 +51,6 @@ def pledge_coins(w, clock, o, op, need):
     pay_out_loan(lender, op, usd, w.book)
     lender.lent_month += usd
     clock.new_notes += usd
-    return usd
 
 
 @rule

@@ -72,15 +72,29 @@ def seize_lot(w, clock, k, node, opened):
 
     With receivership it stays where it stands and keeps its power; else it is carried off.
     """
+    o = node - len(w.lenders)
     lot = w.lots[k]
     loan = w.loans[lot.loan]
     void_contract(lot)
     lot.offered = lot.units
     lot.asked = clock.month
-    lot.site = node - len(w.lenders) if w.terms[0].market_receivership > 0.0 else -1
+    lot.site = -1
+    if w.terms[0].market_receivership > 0.0:
+        lot.site = o
+    else:
+        occupy(w.operators[o], w.chips[lot.chip], -lot.units)
     if loan.last_event == opened:
         loan.last_event = log_event(
-            w.events, clock, EventKind.SEIZURE, Cause.NONE, loan.lender, node, lot.chip, lot.units, loan.principal, opened
+            w.events,
+            clock,
+            EventKind.SEIZURE,
+            Cause.NONE,
+            loan.lender,
+            node,
+            lot.chip,
+            lot.units,
+            loan.principal,
+            opened,
         )
     else:
         event = w.events[loan.last_event]
@@ -135,7 +149,16 @@ def surrender(w, clock, o, op):
         if loan.status != LoanStatus.PERFORMING and loan.status != LoanStatus.CALLED:
             continue
         event = log_event(
-            w.events, clock, EventKind.SURRENDER, op.failing - 1, node, loan.lender, -1, 0.0, loan.principal, op.failing_event
+            w.events,
+            clock,
+            EventKind.SURRENDER,
+            op.failing - 1,
+            node,
+            loan.lender,
+            -1,
+            0.0,
+            loan.principal,
+            op.failing_event,
         )
         loan.status = LoanStatus.DEFAULTED
         loan.exposure = loan.principal
@@ -200,7 +223,8 @@ def pay_estates(w, clock):
     """Month end: estates pay their creditors pro rata; claims without collateral or estate are written off.
 
     A claim takes part with what its unsold collateral does not cover. Nobody receives more than is owed. All are paid
-    before it is asked what is left to wait for.
+    before it is asked what is left to wait for. A firm does not stand for its vehicles, whether it lives or falls: their
+    lenders have the hardware and nothing else.
     """
     any_estate = False
     for op in w.operators:
@@ -211,15 +235,13 @@ def pay_estates(w, clock):
         return
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.status == LoanStatus.DEFAULTED:
+        if loan.status == LoanStatus.DEFAULTED and loan.recourse == 1:
             w.operators[loan.borrower].pay_share += max(0.0, loan.principal - loan.collateral)
     for op in w.operators:
-        # A firm that lives does not stand for its vehicles.
-        share = min(1.0, op.cash / op.pay_share) if op.pay_share > 0.0 else 0.0
-        op.pay_share = share if op.status == OperatorStatus.DEFAULTED else 0.0
+        op.pay_share = min(1.0, op.cash / op.pay_share) if op.pay_share > 0.0 else 0.0
     for k in range(clock.used_loans):
         loan = w.loans[k]
-        if loan.status != LoanStatus.DEFAULTED:
+        if loan.status != LoanStatus.DEFAULTED or loan.recourse == 0:
             continue
         op = w.operators[loan.borrower]
         lender = w.lenders[loan.lender]
@@ -237,9 +259,8 @@ def pay_estates(w, clock):
         if loan.status != LoanStatus.DEFAULTED:
             continue
         op = w.operators[loan.borrower]
-        estate_over = w.first_lot[len(w.lenders) + loan.borrower] < 0 and op.cash < 1.0
-        if op.status != OperatorStatus.DEFAULTED:
-            estate_over = True
+        # Without lots to sell an estate is over: what it had is paid. For a vehicle nobody else stands.
+        estate_over = loan.recourse == 0 or w.first_lot[len(w.lenders) + loan.borrower] < 0
         if loan.collateral <= 0.0 and (loan.principal < 1.0 or estate_over):
             write_off(w, clock, k, loan, w.lenders[loan.lender], op)
     for op in w.operators:

@@ -6,7 +6,7 @@ import math
 
 from agents.buyers.bids import believe_rents, user_value
 from agents.lenders.offers import lending_room, loan_term, sized_loan
-from agents.miners.notes import coin_loan, pledge_coins
+from agents.miners.notes import coin_lender, coin_loan, pledge_coins
 from agents.operators.sites import value_of_power
 from agents.rule import rule
 from agents.tables.ledger import Flow
@@ -33,9 +33,7 @@ def choose_chip(w, clock, o, op):
         if clock.month < chip.release or clock.month >= chip.end_of_sale:
             continue
         belief = believe_rents(w.axes, terms, clock.trend, op.decline, op.own_weight, op.hurdle, chip.lead)
-        value = user_value(
-            w.strips, w.axes, chip, terms, clock.rent, share, op.hosting, belief, terms.marks_asset_life
-        )
+        value = user_value(w.strips, w.axes, chip, terms, clock.rent, share, op.hosting, belief, terms.marks_asset_life)
         cost = chip.list_price * (1.0 + terms.credit_soft_cost)
         ratio = value / cost
         op.q = max(op.q, ratio)
@@ -143,12 +141,12 @@ def commit_loan(order, lender_id, lender, advance, rate, clock):
 
 @rule
 def raise_for(w, clock, op, need):
-    """Return (equity, loans on coins) in USD that an operator would raise for ``need`` USD: equity first, then a miner's coins."""
-    equity = min(need, equity_on_offer(clock, op, w.terms[0]))
-    if op.kind != OperatorKind.MINER:
-        return equity, 0.0
-    _, coins = coin_loan(w, clock, op, need - equity)
-    return equity, coins
+    """Return (equity, loan on coins, its lender) that an operator can raise for ``need`` USD: equity first, then a miner's coins."""
+    terms = w.terms[0]
+    equity = min(need, equity_on_offer(clock, op, terms))
+    j = coin_lender(w, clock) if op.kind == OperatorKind.MINER else -1
+    coins = coin_loan(w.lenders[j], op, clock, terms, need - equity) if j >= 0 else 0.0
+    return equity, coins, j
 
 
 @rule
@@ -174,7 +172,7 @@ def place_order(w, clock, o, op):
     advance = min(advance, lendable / room)
     own = cost - advance
     have = max(0.0, spare_cash(op, terms) - op.committed)
-    equity, coins = raise_for(w, clock, op, max(0.0, room * own - have))
+    equity, coins, coin_bank = raise_for(w, clock, op, max(0.0, room * own - have))
     units = min(room, (have + equity + coins) / own) if own > 1.0 else room
     deposit = units * terms.credit_deposit * cost
     if units * cost < terms.credit_order_minimum or deposit > op.cash + equity + coins:
@@ -182,7 +180,7 @@ def place_order(w, clock, o, op):
     # Only now is money raised: for an order that is made.
     raise_equity(w, clock, op, equity)
     if coins > 0.0:
-        pledge_coins(w, clock, o, op, coins)
+        pledge_coins(w, clock, o, op, coin_bank, coins)
     k = open_order(w.orders, clock, o, g, units, cost, clock.month + chip.lead)
     if k < 0:
         return
@@ -230,12 +228,11 @@ def order_chips(w, clock):
         if op.status == OperatorStatus.DEFAULTED:
             continue
         op.status = OperatorStatus.HEALTHY if op.arrears <= 0.0 else OperatorStatus.STRESSED
-        if (
-            op.status == OperatorStatus.HEALTHY
-            and op.dscr >= 1.0
-            and op.swept == 0
-            and (clock.month + o) % terms.credit_order_interval == 0
-        ):
+        if op.status != OperatorStatus.HEALTHY or op.dscr < 1.0 or op.swept == 1:
+            # Who cannot order has no use for more power, and no better one for what it has.
+            op.wanted = 0.0
+            op.power_value = 0.0
+        elif (clock.month + o) % terms.credit_order_interval == 0:
             place_order(w, clock, o, op)
 
 

@@ -57,7 +57,12 @@ LOAN = Table(
         f("interest", "USD", "interest accrued this month and capitalised until paid"),
         f("unpaid", "USD", "debt service of the month not paid yet, principal and interest"),
         f("balloon", "USD", "part of it that is a balloon or bullet"),
-        i("call_turn", "round", "round in which the open margin call was made (month*1000+round), -1 none", -1),
+        i(
+            "call_turn",
+            "round",
+            "round in which the open margin call was made or a breach was last waived (month*1000+round), -1 none",
+            -1,
+        ),
         f("exposure", "USD", "claim at default"),
         f("recovered", "USD", "received since default"),
         f("coins", "BTC", "bitcoin pledged (margin loans)"),

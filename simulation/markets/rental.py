@@ -297,7 +297,6 @@ def scrap_idle(w, clock):
             op.cash += units * chip.scrap
             w.book[Flow.SCRAP_SALE] += units * chip.scrap
         else:
-            buyer = w.buyers[lot.owner - n_lo]
             free_power(buyer, chip, units)
             buyer.budget += units * chip.scrap
             w.book[Flow.SCRAP_FROM_BUYER] += units * chip.scrap

@@ -70,6 +70,7 @@ def test_a_scrap_merchant_bids_a_little_over_scrap():
         (1, 10.0, 0.5, 300.0 - 0.5 * 20.0 * 3.0),  # of 20 that can be cooled 10 are fitted first
         (1, 10.0, 0.25, 300.0 - 1 / 3 * 20.0 * 3.0),  # 5 of 15
         (1, 10.0, 0.0, 300.0),  # none can be fitted
+        (1, 0.0, 0.0, 300.0),
         (0, 10.0, 0.5, 300.0),
     ],
 )

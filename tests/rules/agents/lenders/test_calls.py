@@ -16,12 +16,17 @@ from agents.lenders.calls import (
 )
 from agents.tables.events import Cause, EventKind, SaleReason, log_event
 from agents.tables.ledger import Flow
-from agents.tables.loans import LoanKind, LoanStatus
+from agents.tables.loans import LoanContract, LoanKind, LoanStatus
 from agents.tables.operators import OperatorStatus
 from tests.rules.worlds import add_loan, add_lot, cash_of, events, explained, operator_node, small_world
 
 TERMS = {
     "credit_call_cash": 2.0,
+    "credit_cure_months": 0,
+    "credit_covenant_margin": 0.2,
+    "credit_reset_margin": 0.25,
+    "credit_amendment_fee": 0.01,
+    "credit_sale_reserve": 0.4,
     "credit_call_minimum": 0.1,
     "market_order_price": 0.9,
     "notes_margin_ltv": 0.25,
@@ -179,6 +184,33 @@ def test_a_call_on_a_loan_without_hardware_stays_open_with_nothing_for_sale():
     assert (w.loans[k].status, w.operators[1].selling) == (LoanStatus.CALLED, 0)
 
 
+@pytest.mark.parametrize(
+    ("operator", "paid", "left"),
+    [
+        ({"cash": 14.0}, 4.0, 96.0),
+        ({"cash": 14.0, "btc": 2.0}, 8.0, 92.0),  # coins first
+        ({"cash": 28.5}, 18.5, 81.5),  # a dollar and a half is missing
+        ({"cash": 29.0}, 19.0, None),  # a dollar is let pass
+        ({"cash": 30.0}, 20.0, None),
+    ],
+)
+def test_what_a_call_leaves_open_is_waived_where_all_lenders_would_rather_wait(operator, paid, left):
+    w, k = breached(hold=1, **operator)
+    loan, op = w.loans[k], w.operators[1]
+    carried_out(w, call_margin, k, loan, w.clock[0])
+    assert (loan.principal, loan.status, op.selling) == (pytest.approx(100 - paid), LoanStatus.PERFORMING, 0)
+    assert w.lots[0].offered == 0.0
+    (call, *waived), fresh = news(w)
+    assert (call.kind, fresh) == (EventKind.MARGIN_CALL, 1)
+    if left is None:
+        assert (waived, loan.amended, loan.call_turn, loan.covenant_ltv) == ([], 0, -1, 0.5)
+    else:
+        # The covenant stands a quarter of the usual margin of 0.2 above where the loan is.
+        assert loan.covenant_ltv == pytest.approx(left / 160 + 0.05)
+        assert [(e.kind, e.parent) for e in waived] == [(EventKind.WAIVER, 3)]
+        assert (loan.amended, loan.call_turn, loan.last_event) == (1, NOW, 4)
+
+
 # --- a pledge --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("need", "missing", "taken"),
@@ -273,6 +305,16 @@ def test_lots_are_offered_in_turn_until_the_gap_is_closed():
         assert (lot.reason, lot.asked, lot.cause) == (SaleReason.ARREARS, -1, -1)
 
 
+@pytest.mark.parametrize(("months", "reserve"), [(0, 0.0), (1, 0.4 * 30), (6, 0.4 * 30)])
+def test_while_a_call_can_be_cured_hardware_is_not_given_away(months, reserve):
+    w, k = breached()
+    w.terms[0].credit_cure_months = months
+    w.value[:] = ((7.0, 8.0), (30.0, 9.0), (5.0, 6.0))  # operator 1 has 30 of a unit of generation 0
+    w.lots[0].reserve = 99.0
+    order_sale(w, k, w.loans[k], operator_node(w, 1), 2)
+    assert w.lots[0].reserve == pytest.approx(reserve)
+
+
 def test_a_gap_beyond_what_sales_close_puts_all_pledged_hardware_up():
     w, k = breached(pledged=0.0)
     for units in (2.0, 1.0):
@@ -314,6 +356,7 @@ def test_a_cured_sale_is_taken_off_the_market_and_other_offers_are_not():
     [
         ({"kind": LoanKind.CONVERTIBLE}, {}),
         ({"kind": LoanKind.MARGIN}, {}),
+        ({"contract": LoanContract.TERM}, {}),  # lent on contracted cash flow: no mark is looked at
         ({"status": LoanStatus.FREE}, {}),
         ({"status": LoanStatus.DEFAULTED}, {}),
         ({"collateral": 240.0}, {}),  # 5 below its covenant
@@ -323,6 +366,9 @@ def test_a_cured_sale_is_taken_off_the_market_and_other_offers_are_not():
         # A call of the round before, of somebody who is in default or about to be for another reason.
         ({"status": LoanStatus.CALLED, "call_turn": NOW - 1}, {"status": OperatorStatus.DEFAULTED}),
         ({"status": LoanStatus.CALLED, "call_turn": NOW - 1}, {"failing": 1 + Cause.NONE, "failing_event": 1}),
+        # A breach that was waived this month: what falls further is looked at in the next.
+        ({"amended": 1, "call_turn": 3000}, {}),
+        ({"amended": 3, "call_turn": NOW}, {}),
         # Calls of this round have time until the next, cured or not.
         ({"status": LoanStatus.CALLED, "call_turn": NOW}, {}),
         ({"status": LoanStatus.CALLED, "call_turn": NOW, "collateral": 240.0}, {}),
@@ -341,6 +387,48 @@ def test_no_margin_is_called_on_other_loans_nor_of_borrowers_in_default_but_on_t
     assert (call.kind, call.node, call.other, call.usd) == (EventKind.MARGIN_CALL, operator_node(w, 1), 1, 20.0)
     assert (w.loans[k].status, w.loans[k].call_turn, fresh) == (LoanStatus.CALLED, NOW, 1)
     assert (w.operators[1].failing, w.operators[1].failing_event) == (0, -1)
+
+
+@pytest.mark.parametrize(("amended", "turn"), [(1, 2999), (1, -1), (0, NOW - 1), (0, -1)])
+def test_a_breach_is_called_again_in_the_month_after_a_waiver_and_at_once_after_a_cure(amended, turn):
+    w, k = breached(pledged=0.0)
+    w.loans[0].collateral = 500.0
+    w.loans[k].amended, w.loans[k].call_turn = amended, turn
+    watch_covenants(w, w.clock[0])
+    assert (w.loans[k].status, w.loans[k].call_turn) == (LoanStatus.CALLED, NOW)
+
+
+@pytest.mark.parametrize(
+    ("months", "made", "fails"),
+    [(1, NOW - 1, False), (1, 3000, False), (1, 2999, True), (1, 2000, True), (2, 2000, False), (2, 1999, True)],
+)
+def test_a_call_can_be_cured_for_as_many_months_as_agreed(months, made, fails):
+    w, k = breached()
+    w.terms[0].credit_cure_months = months
+    loan = w.loans[k]
+    loan.status, loan.call_turn, loan.last_event = LoanStatus.CALLED, made, 1
+    w.loans[0].collateral = 500.0
+    watch_covenants(w, w.clock[0])
+    assert w.operators[1].failing == (1 + Cause.LTV if fails else 0)
+    assert (loan.status, loan.call_turn, news(w)) == (LoanStatus.CALLED, made, ([], 1 if fails else 0))
+
+
+def test_a_call_that_is_missed_is_waived_where_all_lenders_would_rather_wait_and_its_sale_withdrawn():
+    w, k = breached(pledged=0.0)
+    loan = w.loans[k]
+    loan.status, loan.call_turn, loan.last_event = LoanStatus.CALLED, NOW - 1, 1
+    w.loans[0].collateral = 500.0
+    w.operators[1].hold = 1
+    lot, other = (add_lot(w, node=operator_node(w, o), units=5.0, loan=k) for o in (1, 0))
+    for row in (lot, other):
+        w.lots[row].offered, w.lots[row].reason = 5.0, SaleReason.MARGIN_CALL
+    watch_covenants(w, w.clock[0])
+    assert (loan.status, loan.amended, loan.call_turn) == (LoanStatus.PERFORMING, 1, NOW)
+    assert loan.covenant_ltv == pytest.approx(100 / 160 + 0.05)
+    assert [float(w.lots[row].offered) for row in (lot, other)] == [0.0, 5.0]
+    (waived,), fresh = news(w)
+    assert (waived.kind, waived.cause, waived.parent, fresh) == (EventKind.WAIVER, Cause.LTV, 1, 0)
+    assert w.operators[1].failing == 0
 
 
 @pytest.mark.parametrize("made", [NOW - 1, 2999])
@@ -376,7 +464,7 @@ def test_a_call_met_by_the_sale_ends_as_cured_and_the_rest_of_the_sale_is_withdr
     w.loans[0].collateral = 500.0
     w.lots[0].offered, w.lots[0].reason, w.lots[0].asked = 5.0, SaleReason.MARGIN_CALL, 3
     watch_covenants(w, w.clock[0])
-    assert (loan.status, w.operators[1].failing) == (LoanStatus.PERFORMING, 0)
+    assert (loan.status, loan.call_turn, w.operators[1].failing) == (LoanStatus.PERFORMING, -1, 0)
     (cured,), fresh = news(w)
     assert (cured.kind, cured.cause, cured.usd) == (EventKind.CURED, Cause.LTV, principal)
     assert (cured.node, cured.other, cured.chip, cured.units) == (operator_node(w, 1), 1, -1, 0.0)

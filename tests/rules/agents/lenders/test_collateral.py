@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from agents.lenders.collateral import paced_units, price_seized
+from agents.lenders.collateral import hold_value, lender_need, paced_units, price_estate, price_seized
 from agents.tables.events import SaleReason
-from agents.tables.lenders import LenderStatus
-from tests.rules.worlds import add_lot, operator_node, small_world
+from agents.tables.lenders import LenderKind, LenderStatus
+from tests.rules.worlds import add_lot, operator_node, put, small_world
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,61 @@ def test_a_sound_lender_offers_a_part_of_a_seized_lot_a_month(pacing, turn, offe
     assert paced_units(lot, w.lenders[0], w.clock[0], w.terms[0]) == units
 
 
+# --- need and what waiting is worth ------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("columns", "need"),
+    [
+        # Between a least capital ratio of 0.08 and a target of 0.2.
+        ({"capital_ratio": 0.2}, 0.0),
+        ({"capital_ratio": 0.5}, 0.0),
+        ({"capital_ratio": 0.17}, 0.25),
+        ({"capital_ratio": 0.11}, 0.75),
+        ({"capital_ratio": 0.08}, 1.0),
+        ({"capital_ratio": -0.3}, 1.0),
+        # A target at the minimum leaves nothing in between.
+        ({"capital_ratio": 0.21, "capital_minimum": 0.2}, 0.0),
+        ({"capital_ratio": 0.19, "capital_minimum": 0.2}, 1.0),
+        ({"capital_ratio": 0.2, "capital_minimum": 0.2}, 1.0),
+        # Who is called upon needs money at any price; a dollar is let pass.
+        ({"capital_ratio": 0.5, "call_due": 1.0}, 0.0),
+        ({"capital_ratio": 0.5, "call_due": 1.5}, 1.0),
+        ({"capital_ratio": 0.5, "status": LenderStatus.ILLIQUID}, 1.0),
+        ({"capital_ratio": 0.5, "status": LenderStatus.FAILED}, 1.0),
+        # Outside investors need none.
+        ({"kind": LenderKind.OUTSIDE, "capital_ratio": -1.0, "call_due": 9.0}, 0.0),
+        ({"kind": LenderKind.OUTSIDE, "status": LenderStatus.FAILED}, 0.0),
+    ],
+)
+def test_a_lender_needs_money_the_more_the_less_capital_is_left_and_at_any_price_when_it_is_called(columns, need):
+    lender = put(small_world().lenders[0], capital_target=0.2, capital_minimum=0.08)
+    assert lender_need(put(lender, **columns)) == pytest.approx(need)
+
+
+@pytest.mark.parametrize(
+    ("site", "receivership", "usd"), [(0, 0.75, 300.0), (3, 0.75, 300.0), (0, 0.0, 0.0), (-1, 0.75, 0.0)]
+)
+def test_hardware_is_worth_waiting_for_where_a_receiver_can_run_it(site, receivership, usd):
+    w = small_world(terms={"market_receivership": receivership})
+    w.chips[0].fundamental = 400.0
+    lot = w.lots[add_lot(w, node=0, site=site)]
+    assert hold_value(lot, w.chips[0], w.terms[0]) == pytest.approx(usd)
+
+
+# --- reserves ----------------------------------------------------------------------------------------------------
 def seized(**terms: float):
-    """Lender 1 marks at appraisals of 100 and 300; it asks half of a mark at first, 0.1 less with each month."""
-    w = small_world(lenders=2, chips=2, terms={"market_patience_decay": 0.1, "policy_pacing": 1.0} | terms)
+    """Lender 1, sound, marks at appraisals of 100 and 300; it asks half of a mark at first, 0.1 less with each month.
+
+    Where it can be run the hardware is worth 400 and 800 in use, of which a receiver makes three quarters.
+    """
+    w = small_world(
+        lenders=2,
+        chips=2,
+        terms={"market_patience_decay": 0.1, "policy_pacing": 1.0, "market_receivership": 0.75} | terms,
+    )
     w.clock[0].month = 10
     w.chips.appraisal[:] = 100.0, 300.0
-    w.lenders[1].mark_to_market, w.lenders[1].patience = 1.0, 0.5
+    w.chips.fundamental[:] = 400.0, 800.0
+    put(w.lenders[1], mark_to_market=1.0, patience=0.5, capital_target=0.2, capital_minimum=0.08, capital_ratio=0.3)
     return w
 
 
@@ -59,10 +108,26 @@ def asked(w, node: int = 1) -> dict[int, tuple[float, float]]:
         (2, 0, 0.0),  # nothing, not less
     ],
 )
-def test_a_sound_lender_asks_a_part_of_its_mark_that_falls_with_the_months_held(month, chip, reserve):
+def test_what_was_carried_off_is_asked_a_part_of_its_mark_that_falls_with_the_months_held(month, chip, reserve):
     w = seized()
     k = add_lot(w, node=1, units=8.0, chip=chip, seized=month, reason=SaleReason.SEIZED, reserve=999.0)
     assert asked(w) == {k: (8.0, reserve)}
+
+
+@pytest.mark.parametrize(("ratio", "need"), [(0.3, 0.0), (0.17, 0.25), (0.09, 0.11 / 0.12), (0.08, 1.0)])
+@pytest.mark.parametrize("month", [10, 2])
+def test_in_its_place_hardware_is_asked_what_a_receiver_makes_of_it_less_by_the_lenders_need(ratio, need, month):
+    w = seized()
+    w.lenders[1].capital_ratio = ratio
+    lots = [
+        add_lot(w, node=1, units=8.0, chip=g, seized=month, reason=SaleReason.SEIZED, site=g, reserve=9.0)
+        for g in (0, 1)
+    ]
+    idle = add_lot(w, node=1, units=8.0, seized=10, reason=SaleReason.SEIZED, reserve=9.0)
+    # What stands idle is asked its part of the mark as long as there is any capital to spare.
+    assert asked(w) == {
+        lots[0]: (8.0, (1 - need) * 300), lots[1]: (8.0, (1 - need) * 600), idle: (8.0, 50.0 if need < 1.0 else 0.0)
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("status", [LenderStatus.ILLIQUID, LenderStatus.FAILED])
@@ -82,3 +147,19 @@ def test_every_lot_of_the_lender_is_priced_but_a_block_imposed_by_hand_and_those
     other = add_lot(w, node=0, units=4.0, **held)
     free = add_lot(w, node=operator_node(w), units=4.0, **held)
     assert asked(w) == {last: (2.0, 50.0), block: (6.0, 7.0), first: (1.0, 50.0), other: (0.0, 9.0), free: (0.0, 9.0)}
+
+
+@pytest.mark.parametrize(("month", "left"), [(10, 1.0), (4, 0.5), (1, 0.25), (-2, 0.0), (-9, 0.0)])
+def test_an_estate_runs_its_hardware_and_grows_impatient(month, left):
+    # For sale since ``month``, over a year; a receiver makes 300 and 600 of a unit.
+    w = seized(market_estate_months=12.0)
+    node = operator_node(w)
+    idle = add_lot(w, node=node, units=8.0, asked=month, reserve=9.0)
+    first = add_lot(w, node=node, units=8.0, asked=month, site=0, reserve=9.0)
+    second = add_lot(w, node=node, units=8.0, chip=1, asked=10, site=0, reserve=9.0)
+    other = add_lot(w, node=1, units=8.0, asked=month, site=0, reserve=9.0)
+    price_estate(w, w.clock[0], node)
+    found = [float(w.lots[k].reserve) for k in (idle, first, second, other)]
+    assert found == pytest.approx([0.0, 300 * left, 600.0, 9.0])
+    # How much is offered does not change.
+    assert w.lots[first].offered == 0.0

@@ -286,17 +286,20 @@ def test_depositors_and_lines_are_paid_the_same_share_and_the_rest_is_their_loss
     w.lines.drawn[:] = 40.0, 0.0, 80.0, 160.0
     w.lines.called[:] = 15.0, 0.0, 0.0, 25.0
     happened(w, 2)
-    lender = put(w.lenders[0], cash=100.0, deposits=200.0, borrowed=120.0, last_event=1)
+    lender = put(w.lenders[0], cash=100.0, deposits=200.0, borrowed=120.0, last_event=1, passed=1.0, passed_lines=2.0)
     put(w.lenders[1], cash=3.0, lent_lines=200.0, losses=9.0, losses_month=6.0)
     put(w.lenders[3], lent_lines=80.0, loss_event=0, loss_event_usd=65.0)
     with paid_in_full(w):
         pay_creditors(w, w.clock[0], 0, 0.25)
     assert lender.cash == pytest.approx(100.0 - 50.0 - 10.0 - 20.0)
     assert (lender.deposits, lender.borrowed) == (0.0, 0.0)
+    # Three quarters of 200 are lost to depositors, of 40 and 80 to the lenders of its lines.
+    assert (lender.passed, lender.passed_lines) == (pytest.approx(1.0 + 150.0), pytest.approx(2.0 + 90.0))
     assert w.lines.drawn.tolist() == [0.0, 0.0, 0.0, 160.0]
     assert w.lines.called.tolist() == [0.0, 0.0, 0.0, 25.0]
     assert w.lenders.cash[1:4].tolist() == pytest.approx([13.0, 0.0, 20.0])
     assert w.lenders.lent_lines[1:4].tolist() == [160.0, 0.0, 0.0]
+    assert (lender.passed, lender.passed_lines) == pytest.approx((150.0, 30.0 + 60.0))
     # Lender 1 loses 30 of its 40, lender 3 60 of its 80 and remembers a larger loss.
     assert w.lenders.losses[1:4].tolist() == pytest.approx([39.0, 0.0, 60.0])
     assert w.lenders.losses_month[1:4].tolist() == pytest.approx([36.0, 0.0, 60.0])
@@ -313,6 +316,7 @@ def test_a_lender_that_pays_in_full_leaves_no_loss_however_small_the_line():
     pay_creditors(w, w.clock[0], 0, 1.0)
     assert (lender.cash, w.lenders[1].cash) == (9.5, 0.5)
     assert (w.lenders[1].losses, w.lenders[1].losses_month, w.lenders[1].loss_event) == (0.0, 0.0, -1)
+    assert (lender.passed, lender.passed_lines) == (0.0, 0.0)
 
 
 # --- clearing ----------------------------------------------------------------------------------------------------

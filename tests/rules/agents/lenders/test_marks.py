@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.lenders.marks import count_unsold, loan_allowance, mark_lot, provide, revalue, seized_at
+from agents.lenders.marks import count_unsold, loan_allowance, mark_lot, orderly_price, provide, revalue, seized_at
 from agents.operators.default import pay_estates
 from agents.tables.events import Cause, EventKind, log_event
 from agents.tables.loans import LoanKind, LoanStatus, recover
@@ -34,6 +34,22 @@ def test_a_mark_is_between_cost_written_off_and_the_appraisal(phi, month, scrap,
     w.chips[0].appraisal, w.chips[0].scrap = 400.0, scrap
     k = add_lot(w, node=operator_node(w), cost=1000.0, vintage=10.0)
     assert mark_lot(w.lenders[0], w.lots[k], w.chips[0], month) == pytest.approx(mark)
+
+
+@pytest.mark.parametrize(
+    ("fundamental", "parity", "scrap", "usd"),
+    [
+        (400.0, 900.0, 50.0, 300.0),  # value in use less a calm premium of a quarter
+        (400.0, 250.0, 50.0, 250.0),  # no dearer than a new one for the same
+        (400.0, 40.0, 50.0, 50.0),  # scrap at least
+        (60.0, 900.0, 50.0, 50.0),
+    ],
+)
+def test_rents_and_list_prices_say_what_an_orderly_sale_brings(fundamental, parity, scrap, usd):
+    w = small_world(terms={"market_risk_premium": 0.25})
+    chip = w.chips[0]
+    chip.fundamental, chip.parity, chip.scrap = fundamental, parity, scrap
+    assert orderly_price(chip, w.terms[0]) == pytest.approx(usd)
 
 
 def test_collateral_is_marked_by_its_creditor_and_seized_hardware_counted_by_its_holder():

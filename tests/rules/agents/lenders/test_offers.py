@@ -8,6 +8,7 @@ from agents.lenders.offers import (
     covenant_of,
     lending_cap,
     lending_room,
+    lends_on_contracts,
     loan_term,
     reset_advance,
     rolled_part,
@@ -161,6 +162,8 @@ def test_the_advance_rate_falls_with_losses_of_the_year_and_with_the_haircut_of_
 # --- term ------------------------------------------------------------------------------------------------------
 TERM = {
     "policy_matched_amortisation": 1,
+    "credit_term_contracts": 0.4,
+    "credit_term_months": 24.0,
     "rental_hours": 100.0,
     "marks_reference_utilisation": 0.5,
     "rental_overhead": 0.2,
@@ -174,7 +177,7 @@ TERM = {
 }
 
 
-def term(*, halvings=15, life=30.0, trend=0.4, **terms: float):
+def term(*, halvings=15, life=30.0, trend=0.4, contracts=0.0, **terms: float):
     """Return the term on a chip whose rent covers 2^halvings times what it must: hosting 3 x 5 kW + 0.1 x scrap of 10 = 16.
 
     It earns rent x 100 hours x performance 2 x 0.5 sold x 0.8 after overhead = 80 rents a month.
@@ -182,7 +185,8 @@ def term(*, halvings=15, life=30.0, trend=0.4, **terms: float):
     w = small_world(lenders=1, terms=TERM | terms)
     chip = with_columns(w.chips[0], performance=2.0, power=5.0, scrap=10.0)
     clock = with_columns(w.clock[0], rent=16 * 2**halvings / 80, trend=trend)
-    return loan_term(w, clock, with_columns(w.lenders[0], life=life), chip)
+    op = with_columns(w.operators[0], contract_share=contracts)
+    return loan_term(w, clock, op, with_columns(w.lenders[0], life=life), chip)
 
 
 @pytest.mark.parametrize(
@@ -198,10 +202,24 @@ def term(*, halvings=15, life=30.0, trend=0.4, **terms: float):
         ({"halvings": 3}, 12.0),  # at least a year
         ({"halvings": 3, "life": 9.0}, 9.0),
         ({"halvings": 3, "policy_matched_amortisation": 0}, 30.0),  # without the policy the underwriting life
+        # Who borrows on contracted cash flow has a term loan's term, if the lender's life is not shorter.
+        ({"halvings": 3, "policy_matched_amortisation": 0, "contracts": 0.4}, 24.0),
+        ({"halvings": 3, "policy_matched_amortisation": 0, "contracts": 0.39}, 30.0),
+        ({"halvings": 3, "policy_matched_amortisation": 0, "contracts": 0.9, "life": 20.0}, 20.0),
+        ({"halvings": 25, "contracts": 0.9}, 24.0),
+        ({"contracts": 0.9}, 15.0),
     ],
 )
 def test_a_matched_loan_amortises_over_the_economic_life_of_its_chip(case, months):
     assert term(**case) == pytest.approx(months)
+
+
+@pytest.mark.parametrize(("share", "cash_flow"), [(0.39, False), (0.4, True), (1.0, True)])
+def test_lenders_look_at_contracts_where_enough_of_the_capacity_is_let(share, cash_flow):
+    w = small_world(terms={"credit_term_contracts": 0.4})
+    assert bool(lends_on_contracts(with_columns(w.operators[0], contract_share=share), w.terms[0])) == cash_flow
+    w.terms[0].credit_term_contracts = 1.1  # nobody
+    assert not lends_on_contracts(w.operators[0], w.terms[0])
 
 
 # --- policies on advance rates ---------------------------------------------------------------------------------
@@ -299,6 +317,9 @@ LOW = {"collateral": 80.0}
         ({"lender": {"status": LenderStatus.ILLIQUID}}, 0.0),
         ({"lender": {"status": LenderStatus.FAILED}}, 0.0),
         ({"lender": {"kind": LenderKind.OUTSIDE}}, 0.0),
+        # All of it where all secured lenders would rather wait, whatever stands against it.
+        ({"loan": LOW, "op": {"hold": 1, "dscr": -2.0}}, 100.0),
+        ({"loan": LOW, "op": {"hold": 1}, "lender": {"capital_ratio": -0.1, "advance_rate": 0.0}}, 100.0),
         # Neither a bitcoin stress nor debt beyond its assets stands against it.
         ({"loan": LOW, "op": {"cash": 0.0}, "clock": {"stress_coin": 1}}, 72.0),
     ],
@@ -312,6 +333,7 @@ def test_an_equipment_loan_is_renewed_up_to_the_ltv_offered_now(case, usd):
     [
         ({"loan": {"coins": 5.0}}, 0.4 * 5 * 30),
         ({"loan": {"coins": 9.0}}, 100.0),  # not more than the loan, though 108 could be lent
+        ({"loan": {"coins": 5.0}, "op": {"hold": 1}}, 60.0),  # who is secured by coins has no part in that
         ({"loan": {"coins": 5.0}, "lender": {"status": LenderStatus.ILLIQUID}}, 0.0),
         ({"loan": {"coins": 5.0}, "lender": {"status": LenderStatus.FAILED}}, 0.0),
         ({"loan": {"coins": 5.0}, "op": {"cash": 0.0, "dscr": -2.0}, "clock": {"stress_coin": 1}}, 60.0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.miners.notes import issue_notes, pledge_coins
+from agents.miners.notes import coin_lender, coin_loan, issue_notes, pledge_coins
 from agents.tables.clock import Fault
 from agents.tables.ledger import Flow
 from agents.tables.lenders import LenderKind, LenderStatus
@@ -58,7 +58,14 @@ def pays(w, rule, *arguments):
 
 
 def pledge(w, need: float = 500.0) -> float:
-    return pays(w, pledge_coins, 1, w.operators[1], need)
+    """Let operator 1 borrow what it can on its coins; return the loan (USD)."""
+    j = coin_lender(w, w.clock[0])
+    if j < 0:
+        return 0.0
+    usd = coin_loan(w.lenders[j], w.operators[1], w.clock[0], w.terms[0], need)
+    if usd > 0.0:
+        pays(w, pledge_coins, 1, w.operators[1], j, usd)
+    return usd
 
 
 def untouched(w) -> bool:
@@ -130,9 +137,7 @@ def test_the_last_sound_crypto_lender_is_asked(lenders, asked):
 
 @pytest.mark.parametrize("lenders", [(BANK,), ((LenderKind.CRYPTO_LENDER, LenderStatus.FAILED),)])
 def test_nobody_but_a_sound_crypto_lender_takes_coins(lenders):
-    w = coin_lenders(*lenders)
-    assert pledge(w) == 0.0
-    assert untouched(w)
+    assert coin_lender(coin_lenders(*lenders), coin_lenders(*lenders).clock[0]) == -1
 
 
 def test_the_first_sound_crypto_lender_decides_also_when_it_has_too_little():
@@ -146,19 +151,19 @@ def test_the_first_sound_crypto_lender_decides_also_when_it_has_too_little():
 def test_a_miner_asks_the_last_64_lenders_and_no_more(place, usd):
     w = coin_lenders(*[CRYPTO if j == place else BANK for j in range(65)])
     assert pledge(w) == pytest.approx(usd)
+    assert coin_lender(w, w.clock[0]) == (1 if place == 1 else -1)
 
 
 def test_no_coins_are_pledged_in_a_bitcoin_stress():
     w = coin_lenders(CRYPTO)
     w.clock[0].stress_coin = 1
-    assert pledge(w) == 0.0
-    assert untouched(w)
+    assert coin_lender(w, w.clock[0]) == -1
 
 
 def test_a_full_loan_table_stops_the_run_before_coins_or_cash_move():
     w = coin_lenders(CRYPTO)
     w.clock[0].free_loan = -1
-    assert pledge(w) == 0.0
+    pledge(w)
     assert w.clock[0].fault == Fault.LOANS_FULL
     assert untouched(w)
     assert w.loans[-1].coins == 0.0

@@ -11,6 +11,8 @@ from agents.operators.default import (
     declare,
     pay_estates,
     seize,
+    seize_lot,
+    surrender,
     write_off,
 )
 from agents.tables.events import Cause, EventKind, SaleReason, log_event
@@ -103,9 +105,9 @@ def test_coins_and_rigs_go_into_the_estate_less_the_cost_of_bankruptcy():
 
 
 # --- acceleration ----------------------------------------------------------------------------------------------
-def in_default(*, lenders: int = 2, operators: int = 2, **operator: float):
-    """Return a world in which operator 1 defaulted; its default is event 1."""
-    w = small_world(lenders=lenders, operators=operators, chips=3)
+def in_default(*, lenders: int = 2, operators: int = 2, receivership: float = 0.0, **operator: float):
+    """Return a world in which operator 1 defaulted; its default is event 1. Seized hardware is carried off unless said."""
+    w = small_world(lenders=lenders, operators=operators, chips=3, terms={"market_receivership": receivership})
     some_event(w)
     op = w.operators[1]
     op.status, op.last_event = OperatorStatus.DEFAULTED, some_event(w)
@@ -195,6 +197,7 @@ def test_pledged_lots_go_to_their_lenders_and_free_ones_are_sold_for_the_estate_
     assert [w.lots[k].reserve for k in (c, other)] == [0.0, 70.0]
     assert list(w.lenders.seized_units[:2]) == [15.0, 20.0]
     assert (op.used_power, op.used_liquid, op.selling) == (0.0, 0.0, 1)
+    assert [w.lots[k].site for k in (a, b, c, other)] == [-1] * 4
 
     # Lot b is met first; both seizures were triggered by the default, event 1.
     found = [(e.kind, e.cause, e.node, e.other, e.chip, e.units, e.usd, e.parent) for e in events(w)[2:]]
@@ -204,6 +207,29 @@ def test_pledged_lots_go_to_their_lenders_and_free_ones_are_sold_for_the_estate_
     ]
     assert [w.loans[k].last_event for k in (mine, yours)] == [3, 2]
     assert [w.lots[k].cause for k in (a, b, c)] == [3, 2, 1]
+
+
+def test_with_receivers_hardware_stays_where_it_stands_and_keeps_its_power():
+    w, op = in_default(receivership=0.6, used_power=50.0, used_liquid=20.0)
+    node = operator_node(w, 1)
+    loan = add_loan(w, lender=0, operator=1, last_event=1)
+    seized, own = add_lot(w, node=node, units=10.0, loan=loan), add_lot(w, node=node, units=20.0)
+    seize(w, w.clock[0], node, op)
+    assert (lots_of(w, 0), lots_of(w, node)) == ([seized], [own])
+    assert [w.lots[k].site for k in (seized, own)] == [1, 1]
+    assert [w.lots[k].offered for k in (seized, own)] == [10.0, 20.0]
+    assert (op.used_power, op.used_liquid) == (50.0, 20.0)
+
+
+@pytest.mark.parametrize(("liquid", "receivership", "left"), [(0, 0.0, (30.0, 9.0)), (1, 0.0, (30.0, -11.0)), (1, 0.6, (50.0, 9.0))])  # fmt: skip
+def test_what_is_carried_off_frees_the_power_that_it_used(liquid, receivership, left):
+    w, op = in_default(receivership=receivership, used_power=50.0, used_liquid=9.0)
+    w.chips[2].power, w.chips[2].liquid = 2.0, liquid
+    k = add_lot(w, node=operator_node(w, 1), units=10.0, chip=2, loan=add_loan(w, operator=1, last_event=1))
+    seize_lot(w, w.clock[0], k, operator_node(w, 1), 1)
+    assert (op.used_power, op.used_liquid) == left
+    assert (w.lots[k].owner, w.lots[k].site) == (0, 1 if receivership else -1)
+    assert w.operators[0].used_power == 0.0
 
 
 @pytest.mark.parametrize(("chips", "told"), [((2, 2), 2), ((2, 0), -1)])
@@ -234,7 +260,8 @@ def test_hardware_secures_equipment_loans_only():
 
 # --- orders ----------------------------------------------------------------------------------------------------
 def test_orders_of_operators_in_default_are_cancelled_and_their_rows_given_back():
-    w, _ = in_default()
+    w, op = in_default(receivership=0.6, used_power=50.0, used_liquid=40.0)
+    w.chips[0].power, w.chips[0].liquid = 2.0, 1
     w.lenders.committed[:] = 1000.0
     w.clock[0].cancelled = 7.0
     others = commit(w, 0, 0, units=3.0, cost=100.0, advance=50.0)
@@ -245,6 +272,9 @@ def test_orders_of_operators_in_default_are_cancelled_and_their_rows_given_back(
     assert list(w.lenders.committed) == [1000.0 - 6.0 * 80.0, 1000.0, 1000.0]
     assert w.clock[0].cancelled == pytest.approx(7.0 + 400.0 + 1200.0)
     assert [w.orders[k].operator for k in (others, cash, free, financed)] == [0, -1, -1, -1]
+    # The power that was kept for ten chips is free for others.
+    assert (op.used_power, op.used_liquid) == (30.0, 20.0)
+    assert (w.operators[0].used_power, w.operators[0].used_liquid) == (0.0, 0.0)
     # The last one cancelled heads the list of free rows; row 4 was its head; the row that was free is not added again.
     assert (w.clock[0].free_order, w.orders[financed].following, w.orders[cash].following) == (financed, cash, 4)
 
@@ -404,12 +434,29 @@ def test_only_estates_pay():
     sound, owner = w.operators[0], w.operators[2]
     sound.cash, sound.pay_share, owner.cash, owner.pay_share = 80.0, 0.6, 90.0, 0.5
     loan = w.loans[add_loan(w, operator=0, usd=70.0, recovered=0.0)]
-    free = w.loans[add_loan(w, operator=0, usd=60.0, status=LoanStatus.FREE)]
+    free = w.loans[add_loan(w, operator=1, usd=60.0, status=LoanStatus.FREE)]
     pays(w, pay_estates)
-    assert (sound.cash, sound.pay_share, sound.debt) == (80.0, 0.6, 130.0)
+    assert (sound.cash, sound.pay_share, sound.debt) == (80.0, 0.0, 70.0)
     assert (loan.principal, free.principal) == (70.0, 60.0)
-    assert (owner.cash, owner.pay_share) == (90.0, 0.5)
+    assert (owner.cash, owner.pay_share) == (90.0, 0.0)
     assert w.lenders[0].cash == pytest.approx(30.0)
+
+
+@pytest.mark.parametrize(("collateral", "written_off"), [(0.0, 70.0), (20.0, 0.0)])
+@pytest.mark.parametrize("lot", [False, True])
+def test_a_firm_that_lives_pays_nothing_for_its_vehicle_whose_claim_is_written_off_without_collateral(
+    collateral, written_off, lot
+):
+    w = small_world(operators=1)
+    op = w.operators[0]
+    op.cash, op.drawn_fenced = 500.0, 0.5
+    loan = w.loans[add_loan(w, usd=70.0, status=LoanStatus.DEFAULTED, recourse=0, collateral=collateral)]
+    if lot:
+        add_lot(w, node=operator_node(w))
+    pays(w, pay_estates)
+    assert (op.cash, op.pay_share, w.lenders[0].cash) == (500.0, 0.0, 0.0)
+    assert w.clock[0].losses == written_off
+    assert loan.status == (LoanStatus.FREE if written_off else LoanStatus.DEFAULTED)
 
 
 def test_each_estate_pays_its_own_creditors():
@@ -420,6 +467,138 @@ def test_each_estate_pays_its_own_creditors():
     add_lot(w, node=operator_node(w, 2))
     pays(w, pay_estates)
     assert (a.recovered, b.recovered) == pytest.approx((10.0, 40.0))
+    assert a.status == b.status == LoanStatus.DEFAULTED
+
+
+@pytest.mark.parametrize("over", [1, 2])
+def test_each_estate_ends_by_itself(over):
+    w, _, _ = estate((100.0, 0.0), cash=10.0)
+    w.operators[2].status = OperatorStatus.DEFAULTED
+    add_loan(w, operator=2, usd=50.0, status=LoanStatus.DEFAULTED)
+    add_lot(w, node=operator_node(w, 3 - over))
+    pays(w, pay_estates)
+    assert w.clock[0].losses == (90.0 if over == 1 else 50.0)
+
+
+# --- vehicles that stand alone ---------------------------------------------------------------------------------
+def vehicle(*, receivership: float = 0.6, **operator: float):
+    """Operator 1 fails by a call, event 1: it owes 300 by one vehicle, 100 by another, 500 itself; event 0 was before."""
+    w = small_world(
+        lenders=2, operators=2, chips=2, terms={"market_receivership": receivership, "credit_bankruptcy_cost": 0.0}
+    )
+    some_event(w)
+    call = some_event(w, EventKind.MARGIN_CALL)
+    w.clock[0].month = 9
+    alone = {"recourse": 0, "unpaid": 20.0, "recovered": 5.0, "exposure": 4.0}
+    loans = [
+        add_loan(w, lender=0, operator=1, usd=300.0, **alone),
+        add_loan(w, lender=1, operator=1, usd=500.0, unpaid=20.0),
+        add_loan(w, lender=1, operator=1, usd=100.0, status=LoanStatus.CALLED, **alone),
+    ]
+    node = operator_node(w, 1)
+    lots = [add_lot(w, node=node, units=10.0 + k, chip=k % 2, loan=loan) for k, loan in enumerate((*loans, loans[0]))]
+    op = w.operators[1]
+    op.failing, op.failing_event, op.arrears, op.late, op.cash = 1 + Cause.LTV, call, 60.0, 2, 70.0
+    op.drawn_fenced, op.used_power = 400.0, 200.0
+    for name, value in operator.items():
+        setattr(op, name, value)
+    return w, op, loans, lots
+
+
+def test_a_firm_that_would_fail_gives_up_its_vehicles_and_goes_on():
+    w, op, loans, lots = vehicle()
+    w.clock[0].debt_defaulted, w.clock[0].news = 11.0, 3
+    assert pays(w, surrender, 1, op)
+    assert [w.loans[k].status for k in loans] == [LoanStatus.DEFAULTED, LoanStatus.PERFORMING, LoanStatus.DEFAULTED]
+    assert [float(w.loans[k].exposure) for k in loans] == [300.0, 0.0, 100.0]
+    assert [float(w.loans[k].unpaid) for k in loans] == [0.0, 20.0, 0.0]
+    assert [float(w.loans[k].recovered) for k in loans] == [0.0, 0.0, 0.0]
+    # Their lenders have the hardware, where it stands; the firm keeps its cash and owes what it owed.
+    assert (lots_of(w, 0), lots_of(w, 1), lots_of(w, operator_node(w, 1))) == ([lots[0], lots[3]], [lots[2]], [lots[1]])
+    assert [int(w.lots[k].site) for k in lots] == [1, -1, 1, 1]
+    assert (op.cash, op.debt, op.used_power, op.status) == (70.0, 900.0, 200.0, OperatorStatus.HEALTHY)
+    assert (op.failing, op.failing_event, op.arrears, op.late) == (0, -1, 0.0, 0)
+    assert (w.clock[0].debt_defaulted, w.clock[0].news) == (411.0, 5)
+    node = operator_node(w, 1)
+    found = [(e.kind, e.cause, e.node, e.other, e.chip, e.units, e.usd, e.parent) for e in events(w)[2:]]
+    assert found == [
+        (EventKind.SURRENDER, Cause.LTV, node, 0, -1, 0.0, 300.0, 1),
+        (EventKind.SEIZURE, Cause.NONE, 0, node, -1, 23.0, 300.0, 2),
+        (EventKind.SURRENDER, Cause.LTV, node, 1, -1, 0.0, 100.0, 1),
+        (EventKind.SEIZURE, Cause.NONE, 1, node, 0, 12.0, 100.0, 4),
+    ]
+    assert [int(w.loans[k].last_event) for k in loans] == [3, -1, 5]
+
+
+def test_where_nobody_runs_it_the_hardware_is_carried_off_and_the_firm_has_its_power_back():
+    w, op, _, lots = vehicle(receivership=0.0)
+    surrender(w, w.clock[0], 1, op)
+    assert [int(w.lots[k].site) for k in lots] == [-1] * 4
+    assert op.used_power == pytest.approx(200.0 - 10.0 - 12.0 - 13.0)
+
+
+@pytest.mark.parametrize("gone", [LoanStatus.FREE, LoanStatus.DEFAULTED])
+def test_a_firm_whose_vehicles_are_gone_has_nothing_to_give_up(gone):
+    w, op, loans, lots = vehicle()
+    add_loan(w, operator=0, usd=50.0, recourse=0)
+    for k in (loans[0], loans[2]):
+        w.loans[k].status = gone
+    assert not surrender(w, w.clock[0], 1, op)
+    assert (op.failing, op.failing_event, op.arrears, op.late) == (1 + Cause.LTV, 1, 60.0, 2)
+    assert len(events(w)) == 2
+    assert len(lots_of(w, operator_node(w, 1))) == 4
+    assert [float(w.loans[k].exposure) for k in loans] == [4.0, 0.0, 4.0]
+
+
+@pytest.mark.parametrize("first", [LoanStatus.PERFORMING, LoanStatus.FREE])
+def test_the_first_event_of_a_run_may_be_a_surrender(first):
+    w, op, loans, _ = vehicle()
+    w.clock[0].events, w.loans[loans[0]].status = 0, first
+    assert surrender(w, w.clock[0], 1, op)
+    assert events(w)[0].kind == EventKind.SURRENDER
+
+
+def test_a_firm_fails_when_it_would_fail_again_without_its_vehicles():
+    w, op, loans, _ = vehicle()
+    assert pays(w, carry_out_defaults) == 0
+    assert (op.status, op.failing) == (OperatorStatus.HEALTHY, 0)
+    op.failing = 1 + Cause.CASH_FLOW
+    assert pays(w, carry_out_defaults) == 1
+    assert (op.status, w.loans[loans[1]].status) == (OperatorStatus.DEFAULTED, LoanStatus.DEFAULTED)
+    # What the default is about is what was lent to the firm; the vehicles' events stand.
+    assert [int(w.loans[k].last_event) for k in (loans[0], loans[2])] == [3, 5]
+    kinds = [int(e.kind) for e in events(w)[6:]]
+    assert kinds == [EventKind.DEFAULT, EventKind.SEIZURE]
+
+
+def test_a_firm_that_never_had_a_vehicle_fails_at_once_and_others_in_the_same_round():
+    w, op, _, _ = vehicle()
+    w.operators[0].failing = 1 + Cause.DSCR
+    add_loan(w, operator=0, usd=50.0, recourse=0)
+    assert carry_out_defaults(w, w.clock[0]) == 1
+    assert [int(o.status) for o in w.operators] == [OperatorStatus.DEFAULTED, OperatorStatus.HEALTHY]
+
+
+@pytest.mark.parametrize("fallen", [False, True])
+def test_a_firm_does_not_stand_for_its_vehicles(fallen):
+    w, op, (own, alone) = estate((140.0, 0.0), (60.0, 0.0), cash=70.0, lot=True)
+    alone.recourse = 0
+    if not fallen:
+        op.status, own.status, op.drawn_fenced = OperatorStatus.HEALTHY, LoanStatus.PERFORMING, 60.0
+    pays(w, pay_estates)
+    # Without its hardware the claim on the vehicle is lost; the firm's own creditors have all there is.
+    assert (alone.status, w.clock[0].losses, w.lenders[1].losses) == (LoanStatus.FREE, 60.0, 60.0)
+    assert list(w.lenders.cash) == [70.0 if fallen else 0.0, 0.0, 0.0]
+    assert (op.cash, op.debt) == ((0.0, 70.0) if fallen else (70.0, 140.0))
+
+
+@pytest.mark.parametrize(("collateral", "lost"), [(0.0, 60.0), (0.5, 0.0), (35.0, 0.0)])
+def test_a_claim_on_a_vehicle_waits_for_its_hardware_to_be_sold(collateral, lost):
+    w, op, (alone,) = estate((60.0, collateral), cash=70.0)
+    alone.recourse, op.status, op.drawn_fenced = 0, OperatorStatus.STRESSED, 0.5
+    pays(w, pay_estates)
+    assert (w.clock[0].losses, op.cash, op.debt) == (lost, 70.0, 60.0 - lost)
+    assert alone.status == (LoanStatus.FREE if lost else LoanStatus.DEFAULTED)
 
 
 def test_a_write_off_takes_the_rest_of_a_claim_from_the_lenders_book_and_the_borrowers_debt():

@@ -10,8 +10,10 @@ from agents.operators.orders import (
     choose_chip,
     choose_lender,
     commit_loan,
+    count_backlog,
     count_names,
     good_times,
+    lead_time,
     order_chips,
     pay_out_excess,
     place_order,
@@ -23,10 +25,10 @@ from agents.tables.lenders import LenderKind, LenderStatus
 from agents.tables.loans import LoanKind
 from agents.tables.operators import OperatorKind, OperatorStatus
 from agents.tables.orders import open_order
-from tests.rules.worlds import add_loan, cash_of, explained, small_world
+from tests.rules.worlds import CERTAIN, add_loan, cash_of, explained, small_world
 
 #: Fit-out costs a quarter of the list price; a chip is used for ten months; rents fall as operators believe.
-TERMS = {
+TERMS = CERTAIN | {
     "rental_hours": 50.0,
     "rental_overhead": 0.2,
     "rental_contract_discount": 0.8,
@@ -51,6 +53,11 @@ TERMS = {
     "funding_growth_limit": 1.0,
     "funding_cash_share": 0.5,
     "policy_matched_amortisation": 0,
+    "credit_term_contracts": 0.5,
+    "credit_term_months": 60.0,
+    "sites_replacement": 1.0,
+    "sites_cost": 900.0,
+    "sites_build_months": 2,
     "miners_pledge": 0.5,
     "notes_margin_ltv": 0.4,
     "notes_margin_minimum": 20.0,
@@ -73,7 +80,7 @@ def shop(*costs: float, operators: int = 1, terms: dict[str, float] | None = Non
 
     At half of the hours it earns 2 USD x 50 h x 0.5 x 0.8 = 40 a month, less 2 kW at 5 USD: 30, in ten months 300.
     """
-    w = small_world(operators=operators, chips=len(costs), terms={**TERMS, **(terms or {})})
+    w = small_world(operators=operators, chips=len(costs), hurdles=(0.0, 0.25), terms={**TERMS, **(terms or {})})
     w.clock[0].rent, w.clock[0].month = 2.0, 6
     for chip, cost in zip(w.chips, costs, strict=True):
         chip.list_price, chip.power = cost / 1.25, 2.0
@@ -143,25 +150,32 @@ def test_tastes_tilt_the_choice_but_make_no_bad_buy_a_good_one(taste, best):
         ({}, {}, {"scrap": 6.0}, 300.0 + 6.0),
         # A quarter under contract at 0.8 of the rent, always sold; the rest at half of the hours: 0.2 + 0.375.
         ({"contract_share": 0.25}, {}, {}, (2 * 50 * 0.575 * 0.8 - 10.0) * 10),
-        # One month at a hurdle of a quarter. The rent falls by half a month, five times until it is earned:
-        # 4,000 x 0.2 x 0.5 x 0.8 / 2^5 = 10; less hosting of 4, with scrap of 8.
+        # One month at a hurdle of a quarter. The rent falls by half a month, four times until it is delivered and once
+        # until it is earned: 4,000 x 0.2 x 0.8 / 2^5 = 20; less hosting of 4, with scrap of 8.
         (
             {"hurdle": 0.25, "decline": 0.8, "own_weight": 0.25, "hosting": 2.0, "utilisation": 0.2},
             {"rental_hours": 2000.0, "marks_asset_life": 1.0},
-            {"scrap": 8.0},
+            {"scrap": 8.0, "lead": 4},
             (4000 * 0.2 * 0.8 / 2**5 - 4.0 + 8.0) / 1.25,
+        ),
+        # Twice as much if it is delivered a month earlier.
+        (
+            {"hurdle": 0.25, "decline": 0.8, "own_weight": 0.25, "hosting": 2.0, "utilisation": 0.2},
+            {"rental_hours": 2000.0, "marks_asset_life": 1.0},
+            {"scrap": 8.0, "lead": 3},
+            (4000 * 0.2 * 0.8 / 2**4 - 4.0 + 8.0) / 1.25,
         ),
         # The same with a belief that is bounded: above by 0.5 for 0.95, below by 0.5 for nothing.
         (
             {"hurdle": 0.25, "decline": 0.95, "hosting": 2.0, "utilisation": 0.2},
             {"rental_hours": 2000.0, "marks_asset_life": 1.0, "marks_decline_cap": 0.5},
-            {"scrap": 8.0},
+            {"scrap": 8.0, "lead": 4},
             (4000 * 0.2 * 0.8 / 2**5 - 4.0 + 8.0) / 1.25,
         ),
         (
             {"hurdle": 0.25, "decline": 0.0, "hosting": 2.0, "utilisation": 0.2},
             {"rental_hours": 2000.0, "marks_asset_life": 1.0, "marks_decline_floor": 0.5},
-            {"scrap": 8.0},
+            {"scrap": 8.0, "lead": 4},
             (4000 * 0.2 * 0.8 / 2**5 - 4.0 + 8.0) / 1.25,
         ),
     ],
@@ -174,6 +188,39 @@ def test_a_chip_is_worth_what_the_operator_expects_to_earn_with_it(operator, ter
         for name, given in chip.items():
             setattr(w.chips[0], name, given)
         assert choice(w) == best
+
+
+@pytest.mark.parametrize(
+    ("costs", "best", "q", "surplus"),
+    [
+        ((250.0, 200.0, 240.0), 1, 1.5, 50.0),  # worth 300; a chip takes 2 kW
+        ((310.0, 350.0, 400.0), -1, 300 / 310, 0.0),
+    ],
+)
+def test_the_best_value_over_cost_and_what_a_kw_brings_above_it_are_remembered(costs, best, q, surplus):
+    w = shop(*costs)
+    op = w.operators[0]
+    op.q, op.power_value = 9.0, 999.0
+    w.taste[0] = (9.0, 0.0, -9.0) if best >= 0 else 0.0  # a taste is no value
+    assert choice(w) == (0 if best >= 0 else -1)
+    assert (op.q, op.power_value) == (pytest.approx(q), pytest.approx(surplus))
+
+
+def test_the_kw_is_worth_most_with_the_chip_that_brings_most_on_it():
+    w = shop(250.0, 200.0, 290.0)
+    w.chips[2].power, w.chips[2].performance = 0.5, 0.8125  # 32.5 less 2.5 a month: worth 300, 20 to the kW
+    choice(w)
+    assert w.operators[0].power_value == pytest.approx(50.0)
+    w.chips[2].list_price = 265.0 / 1.25  # 35 on half a kW
+    choice(w)
+    assert (w.operators[0].power_value, w.operators[0].q) == (pytest.approx(70.0), pytest.approx(1.5))
+
+
+def test_nothing_on_sale_is_worth_nothing():
+    w = shop(200.0)
+    w.chips[0].release = 7
+    assert choice(w) == -1
+    assert (w.operators[0].q, w.operators[0].power_value) == (0.0, 0.0)
 
 
 # --- whose loan ------------------------------------------------------------------------------------------------
@@ -368,8 +415,11 @@ def buyer(*, terms: dict[str, float] | None = None, lender: dict[str, float] | N
     It has 1,000 USD, 30 of them in reserve and 70 committed, and power of 100 kW, half of it in use: it may grow by
     0.4 x 50 kW, ten chips.
     """
-    w = small_world(lenders=2, operators=2, chips=2, banks=((0,), (1,)), terms={**TERMS, **(terms or {})})
+    w = small_world(
+        lenders=2, operators=2, chips=2, banks=((0,), (1,)), hurdles=(0.0, 0.25), terms={**TERMS, **(terms or {})}
+    )
     w.clock[0].rent, w.clock[0].month = 2.0, 6
+    w.chips.lead[:] = 4
     w.chips[0].release = 99
     w.chips[1].list_price, w.chips[1].power = 80.0, 2.0
     bank(w, 1, **(lender or {}))
@@ -394,6 +444,7 @@ def test_an_order_commits_lender_operator_and_power_and_pays_the_deposit():
     lender.committed, lender.lent_month, clock.new_commitments = 11.0, 12.0, 13.0
     o = order(w)
     assert (o.operator, o.lender, o.chip, o.due) == (1, 1, 1, 6 + 4)
+    assert w.chips.on_order.tolist() == [0.0, 10.0]
     assert (o.units, o.cost, o.advance, o.rate, o.life) == pytest.approx((10.0, 100.0, 60.0, 0.09, 100.0))
     # Deposit: a tenth of 1,000. At delivery 900 are due, of which 600 come from the lender.
     assert (op.cash, op.committed) == pytest.approx((900.0, 70.0 + 300.0))
@@ -410,14 +461,9 @@ def test_an_order_commits_lender_operator_and_power_and_pays_the_deposit():
         ({}, {}, {}, 10.0),  # growth
         ({"used_power": 94.0}, {}, {}, 3.0),  # 6 kW are free
         ({"used_power": 0.0}, {}, {}, 4.0),  # a newcomer grows by 0.4 of a fifth of its site
-        ({}, {"name_limit": 0.024}, {}, 4.0),  # the lender has room for 240
-        # A lender that gives a dollar a unit has 100 for a name; growth would allow 120.
-        (
-            {"used_power": 600.0, "site_power": 2000.0, "cash": 20000.0},
-            {"advance_rate": 0.01, "max_ltv": 0.01, "name_limit": 0.01},
-            {},
-            100.0,
-        ),
+        # What the lender has no room for is bought with own money: of 1,000 it gives 240, the rest takes 76 a unit.
+        ({}, {"name_limit": 0.024}, {}, 10.0),
+        ({"cash": 480.0}, {"name_limit": 0.024}, {}, 5.0),
         ({"cash": 300.0}, {}, {}, 5.0),  # 300 - 30 - 70 = 200 pay for five
         ({"cash": 300.0, "committed": 110.0}, {}, {}, 4.0),
         ({"cash": 300.0, "overheads": 20.0}, {}, {}, 4.25),
@@ -431,6 +477,62 @@ def test_an_order_commits_lender_operator_and_power_and_pays_the_deposit():
 def test_an_order_is_as_large_as_power_growth_lender_and_own_money_allow(columns, lender, terms, units):
     w, op = buyer(lender=lender, terms=terms, **columns)
     assert order(w).units == pytest.approx(units)
+
+
+@pytest.mark.parametrize(
+    ("limit", "advance"),
+    [(0.5, 60.0), (0.06, 60.0), (0.05, 50.0), (0.024, 24.0), (0.0099, 0.0)],
+)
+def test_a_lender_advances_what_its_room_leaves_for_each_unit_wanted(limit, advance):
+    # Room for 10,000 times the limit; ten units are wanted. Less than the cost of one is no room.
+    w, op = buyer(lender={"name_limit": limit}, cash=2000.0)
+    o = order(w)
+    assert (o.units, o.advance, o.lender) == (pytest.approx(10.0), pytest.approx(advance), 1 if advance else -1)
+    assert w.lenders[1].committed == pytest.approx(10.0 * advance)
+    # At delivery 90 a unit are due, the lender's part of it aside.
+    assert op.committed == pytest.approx(70.0 + 10.0 * (90.0 - advance))
+
+
+@pytest.mark.parametrize(
+    ("used", "wanted"),
+    [
+        (50.0, 0.0),  # 20 kW of growth, 50 free
+        (70.0, 0.0),  # 28 of growth, 30 free
+        (80.0, 12.0),  # 32 of growth, 20 free
+        (94.0, 31.6),
+        (100.0, 40.0),
+        (110.0, 44.0),
+    ],
+)
+@pytest.mark.parametrize(("cost", "worth"), [(900.0, 100.0), (30.0, 30.0)])
+def test_power_that_growth_would_take_and_is_not_free_is_wanted_and_then_a_kw_has_a_value(used, wanted, cost, worth):
+    # A chip of 2 kW is worth 10 x 30 = 300 and costs 100: 100 a kW, or what it costs to build one.
+    w, op = buyer(used_power=used, wanted=99.0, power_value=99.0, terms={"sites_cost": cost})
+    order(w)
+    assert op.wanted == pytest.approx(wanted)
+    assert op.power_value == pytest.approx(worth if wanted else 0.0)
+
+
+def test_who_wants_no_chip_wants_no_power():
+    for columns in ({"utilisation": 0.01}, {}):
+        w, op = buyer(used_power=100.0, wanted=99.0, power_value=99.0, **columns)
+        w.taste[1, 1] = -9.0 if not columns else 0.0  # one that is worth its cost, but not to its taste
+        assert order(w) is None
+        assert (op.wanted, op.power_value) == (0.0, 0.0)
+
+
+def test_power_that_is_just_enough_has_no_price():
+    w, op = buyer(used_power=62.5, site_power=87.5)  # 25 kW of growth, 25 free
+    assert order(w).units == 12.5
+    assert (op.wanted, op.power_value) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(("used", "units"), [(99.0, 0.5), (98.0, 1.0), (100.0, None), (130.0, None)])
+def test_where_there_is_no_power_at_all_nothing_is_ordered_however_small_orders_may_be(used, units):
+    w, op = buyer(used_power=used, terms={"credit_order_minimum": 0.0})
+    o = order(w)
+    assert (o.units if o else None) == units
+    assert w.clock[0].used_orders == (0 if units is None else 1)
 
 
 @pytest.mark.parametrize(
@@ -479,6 +581,12 @@ def test_the_first_chip_and_the_first_lender_are_ordered_from_like_others():
     assert w.clock[0].new_commitments == pytest.approx(540.0)
 
 
+@pytest.mark.parametrize(("share", "months"), [(0.0, 100.0), (0.49, 100.0), (0.5, 60.0)])
+def test_who_borrows_on_contracts_is_committed_a_term_loan(share, months):
+    w, _ = buyer(contract_share=share)
+    assert order(w).life == months
+
+
 def test_without_a_lender_the_operator_pays_all_itself_and_no_lender_is_touched():
     w, op = buyer(lender={"status": LenderStatus.FAILED}, cash=600.0)
     w.lenders.committed[:] = 5.0
@@ -487,6 +595,7 @@ def test_without_a_lender_the_operator_pays_all_itself_and_no_lender_is_touched(
     assert (o.lender, o.units, o.advance, o.life) == (-1, pytest.approx(5.0), 0.0, 1.0)
     assert op.committed == pytest.approx(70.0 + 5.0 * 90.0)
     assert list(w.lenders.committed) == [5.0, 5.0, 5.0]
+    assert w.clock[0].used_loans == 0
     assert list(w.lenders.lent_month) == [0.0, 0.0, 0.0]
     assert w.clock[0].new_commitments == 0.0
 
@@ -536,6 +645,21 @@ def test_an_order_whose_deposit_is_more_than_all_cash_is_not_made(cash, ordered)
     assert op.cash == (0.0 if ordered else 99.0)
 
 
+@pytest.mark.parametrize(("advance_rate", "cash", "coins"), [(0.995, 96.0, 5.0), (0.9995, 99.7, 0.5)])
+def test_a_deposit_may_be_paid_from_what_coins_bring(advance_rate, cash, coins):
+    # Nothing is spare; ten units take 0.5 or 0.05 of the operator's own each, and a deposit of 100.
+    w, op = buyer(
+        kind=OperatorKind.MINER, lender={"advance_rate": advance_rate, "max_ltv": advance_rate}, cash=cash, btc=30.0,
+        terms={"notes_margin_minimum": 0.1},
+    )  # fmt: skip
+    w.clock[0].btc = 10.0
+    bank(w, 0, kind=LenderKind.CRYPTO_LENDER, cash=5000.0)
+    w.lenders[1].kind = LenderKind.BANK
+    assert order(w).units == pytest.approx(10.0)
+    assert w.clock[0].new_notes == pytest.approx(coins)
+    assert op.cash == pytest.approx(cash + coins - 100.0)
+
+
 def test_nothing_is_ordered_when_no_chip_is_worth_its_cost():
     w, op = buyer(utilisation=0.01)
     assert order(w) is None
@@ -562,6 +686,65 @@ def test_an_order_takes_the_first_free_row_and_rows_ever_used_are_counted(row, u
     assert (clock.free_order, clock.used_orders) == (33, after)
 
 
+# --- the vendor's queue ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("supply", "on_order", "months"),
+    [
+        (0.0, 1e9, 4),  # any number comes in the usual four months
+        (100.0, 0.0, 4),
+        (100.0, 400.0, 4),
+        (100.0, 401.0, 5),
+        (100.0, 2000.0, 20),
+        (0.5, 3.0, 6),
+    ],
+)
+def test_an_order_takes_as_long_as_the_vendor_does_for_all_that_is_on_order(supply, on_order, months):
+    w = small_world(terms=TERMS)
+    w.chips[0].supply, w.chips[0].on_order = supply, on_order
+    assert lead_time(w.chips[0], w.terms[0]) == months
+
+
+def test_the_queue_is_what_all_operators_have_on_order():
+    w = small_world(operators=3, chips=3, terms=TERMS)
+    w.chips.supply[:] = 10.0, 10.0, 0.0
+    w.chips.on_order[:], w.chips.lead[:] = 77.0, 33
+    for k, (operator, chip, units) in enumerate(
+        ((0, 0, 30.0), (2, 0, 25.0), (1, 1, 8.0), (-1, 1, 500.0), (1, 2, 900.0))
+    ):
+        w.orders[k].operator, w.orders[k].chip, w.orders[k].units = operator, chip, units
+    w.clock[0].used_orders = 5
+    w.orders[5].operator, w.orders[5].units = 0, 500.0  # never used
+    count_backlog(w, w.clock[0])
+    assert w.chips.on_order.tolist() == [55.0, 8.0, 900.0]
+    assert w.chips.lead.tolist() == [6, 4, 4]
+
+
+def test_who_orders_waits_behind_those_before_and_lengthens_the_queue():
+    w, _ = buyer()
+    w.chips[1].supply = 2.0
+    w.chips[1].on_order, w.chips[1].lead = 9.0, 5
+    assert order(w).due == 6 + 5
+    # 19 units at two a month.
+    assert (w.chips[1].on_order, w.chips[1].lead) == (pytest.approx(19.0), 10)
+
+
+def test_a_long_queue_makes_a_chip_worth_less_to_who_believes_that_rents_fall():
+    # 40 a month, falling by .09, less ten times 10: 147; three months later 86.
+    w = shop(140.0, decline=0.09, terms={"marks_decline_cap": 0.72})
+    assert choice(w) == 0
+    w.chips[0].lead = 3
+    assert choice(w) == -1
+
+
+def test_orders_of_a_month_are_due_behind_the_backlog_that_was_counted_first():
+    w, _ = buyer()
+    w.clock[0].month, w.chips[1].supply, w.chips[1].lead = 7, 2.0, 1
+    k = open_order(w.orders, w.clock[0], 0, 1, 13.0, 100.0, 9)
+    w.chips[1].on_order = 999.0
+    order_chips(w, w.clock[0])
+    assert w.orders[k + 1].due == 7 + 7
+
+
 # --- each in its turn ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("columns", "month", "status", "orders"),
@@ -574,6 +757,7 @@ def test_an_order_takes_the_first_free_row_and_rows_ever_used_are_counted(row, u
         ({"arrears": 0.5}, 7, OperatorStatus.STRESSED, False),
         ({"dscr": 1.0}, 8, OperatorStatus.HEALTHY, True),
         ({"dscr": 0.99}, 8, OperatorStatus.HEALTHY, False),
+        ({"swept": 1}, 8, OperatorStatus.HEALTHY, False),  # its spare cash is its lenders'
         ({"status": OperatorStatus.DEFAULTED}, 8, OperatorStatus.DEFAULTED, False),
     ],
 )
@@ -585,6 +769,25 @@ def test_sound_operators_order_in_their_turn(columns, month, status, orders):
     assert (w.orders[0].operator == 1) == orders
     # What was raised fades over a year, in default too.
     assert op.raised_year == pytest.approx(110.0)
+
+
+@pytest.mark.parametrize(
+    ("columns", "month", "left"),
+    [
+        ({}, 7, (30.0, 50.0)),  # not its turn: it wants what it wanted
+        ({"arrears": 5.0}, 7, (0.0, 0.0)),
+        ({"arrears": 5.0}, 8, (0.0, 0.0)),
+        ({"dscr": 0.99}, 7, (0.0, 0.0)),
+        ({"dscr": 1.0}, 7, (30.0, 50.0)),
+        ({"swept": 1}, 7, (0.0, 0.0)),
+        ({"status": OperatorStatus.DEFAULTED}, 7, (30.0, 50.0)),  # nobody asks the fallen
+    ],
+)
+def test_who_may_not_order_wants_no_power_and_has_no_better_use_for_its_own(columns, month, left):
+    w, op = buyer(wanted=30.0, power_value=50.0, terms={"credit_order_interval": 3}, **columns)
+    w.clock[0].month = month
+    order_chips(w, w.clock[0])
+    assert (op.wanted, op.power_value) == left
 
 
 def test_an_operator_that_cannot_order_does_not_keep_the_next_from_it():
@@ -602,8 +805,8 @@ def test_what_was_borrowed_before_counts_against_the_name_limit():
     w.clock[0].month = 7
     add_loan(w, lender=1, operator=1, usd=4760.0)
     order_chips(w, w.clock[0])
-    # Of 5,000 there are 240 left: four units.
-    assert w.orders[0].units == pytest.approx(4.0)
+    # Of 5,000 there are 240 left: 24 for each of ten units.
+    assert (w.orders[0].units, w.orders[0].advance) == (pytest.approx(10.0), pytest.approx(24.0))
 
 
 @pytest.mark.parametrize(
@@ -617,6 +820,7 @@ def test_what_was_borrowed_before_counts_against_the_name_limit():
         ({"committed": 300.0}, 100.0),
         ({"due": 40.0}, 120.0),
         ({"site_power": 60.0}, 120.0),
+        ({"swept": 1}, 0.0),
         ({"status": OperatorStatus.STRESSED}, 0.0),
         ({"status": OperatorStatus.DEFAULTED}, 0.0),
     ],

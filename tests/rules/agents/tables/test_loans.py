@@ -6,7 +6,18 @@ import pytest
 
 from agents.tables.clock import Fault
 from agents.tables.ledger import Flow
-from agents.tables.loans import LOAN, LoanKind, LoanStatus, close_loan, close_out, open_loan, pay_loan, pay_out_loan
+from agents.tables.loans import (
+    LOAN,
+    LoanContract,
+    LoanKind,
+    LoanStatus,
+    close_loan,
+    close_out,
+    open_loan,
+    pay_loan,
+    pay_out_loan,
+    recover,
+)
 from tests.rules.worlds import add_loan, cash_of, explained, small_world
 
 TERMS = (LoanKind.MARGIN, 2, 3, 500.0, 0.09, 12.5, 40)
@@ -32,6 +43,7 @@ def test_a_new_loan_keeps_nothing_of_what_its_row_held_before():
     expected = columns(LOAN.empty(1)[0]) | {
         "kind": LoanKind.MARGIN, "status": LoanStatus.PERFORMING, "lender": 2, "borrower": 3, "principal": 500.0,
         "rate": 0.09, "amortisation": 12.5, "opened": 8, "maturity": 40, "following": 1,
+        "contract": LoanContract.BORROWING_BASE,
     }  # fmt: skip
     assert columns(w.loans[0]) == expected
     assert (clock.free_loan, clock.used_loans) == (1, 1)
@@ -182,4 +194,21 @@ def test_a_close_out_is_explained_by_the_book():
     w, loan, op, lender = owing(coins=5.0)
     before = cash_of(w)
     close_out(loan, op, lender, w.clock[0], w.book, 2.0)
+    assert [after - was for after, was in zip(cash_of(w), before, strict=True)] == pytest.approx(explained(w))
+
+
+@pytest.mark.parametrize(("usd", "taken"), [(40.0, 40.0), (100.0, 100.0), (130.0, 100.0), (0.5, 0.5), (100.5, 100.0)])
+def test_what_collateral_brought_meets_the_claim_and_the_surplus_is_the_estates(usd, taken):
+    w, loan, op, lender = owing(recovered=3.0)
+    clock = w.clock[0]
+    clock.recoveries = 11.0
+    # The proceeds are in the lender's cash already.
+    lender.cash += usd
+    before = cash_of(w)
+    w.book[Flow.SURPLUS] = 2.0
+    recover(loan, usd, op, lender, clock, w.book)
+    w.book[Flow.SURPLUS] -= 2.0
+    assert (loan.principal, loan.recovered) == (100.0 - taken, 3.0 + taken)
+    assert (lender.book, op.debt, clock.recoveries) == (300.0 - taken, 400.0 - taken, 11.0 + taken)
+    assert (lender.cash, op.cash) == (7.0 + taken, 50.0 + usd - taken)
     assert [after - was for after, was in zip(cash_of(w), before, strict=True)] == pytest.approx(explained(w))

@@ -145,6 +145,8 @@ CLEARED = {
     "the marginal lot just runs": (12.0, [(2.5, 6.0), (2.0, 2.0), (0.5, 3.0)], 1.0, 2.0, 6.0, 1.0),
     # 12/4 = 3 is just what the next one needs: it stays off.
     "the next does not cover its cost": (12.0, [(3.0, 6.0), (3.5, 2.0), (0.5, 3.0)], 1.0, 3.0, 4.0, 0.0),
+    # The same without rounding: 4/1 = 4, with the one at 0.5 just 1, which is what the next one needs.
+    "of the next none runs": (4.0, [(1.0, 6.0), (0.5, 3.0)], 1.0, 1.0, 4.0, 0.0),
     # Up the merit order: 12/2 = 6, with the one at 1.1 12/3 = 4, with that at 1.3 12/4 = 3, and 3.5 is too dear.
     "from the cheapest up": (12.0, [(1.3, 1.0), (3.5, 8.0), (1.1, 1.0), (0.5, 1.0)], 1.0, 3.0, 4.0, 1.0),
     # All at 5 would bring 12/4 = 3; as many as still find 5 run. Also where the sum of their sizes is not quite theirs.
