@@ -189,7 +189,7 @@ def ration(n_buyers, start, by_buyer, item_of, price, money, site, cooling, kw, 
             used += working[TAKEN, e] * kw[e]
             cooled += working[TAKEN, e] * liquid[e]
         share = 1.0
-        if spent > money[b]:
+        if spent > max(0.0, money[b]):
             share = max(0.0, money[b]) / spent
         if used > site[b]:
             share = min(share, site[b] / used)
