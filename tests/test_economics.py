@@ -110,7 +110,8 @@ def test_scrap_merchants_are_told_from_other_buyers_and_young_units_from_old():
         {"buyer": SCRAP, "age": 36.0, "units": 3.0},
         {"buyer": USER, "age": 2.0, "units": 40.0},
         {"buyer": TWO, "units": 50.0},
-        {"buyer": MARKET, "units": 7.0},
+        {"buyer": MARKET, "units": 4.0},
+        {"buyer": BACKSTOP, "units": 3.0},
         {"buyer": SCRAP, "reason": SaleReason.CHURN, "age": 1.0},
     )
     assert read(market.to_scrap(math.inf)(run)) == (13.0, 110.0)
@@ -118,10 +119,11 @@ def test_scrap_merchants_are_told_from_other_buyers_and_young_units_from_old():
 
 
 def priced(w) -> None:
-    """Chip 1 has twice the performance and twice the value of chip 0; new ones cost 1,000 and 1,200 until month 3."""
+    """Chip 1 has twice the performance; new ones cost 1,000 and 1,200 until month 3; per value chip 0 is worth 750 of them."""
     w.chips.performance[:] = 1.0, 2.0
     for month in range(3):
         w.chip_panel[2 * month].list_price, w.chip_panel[2 * month + 1].list_price = 1000.0, 1200.0
+        w.chip_panel[2 * month].parity, w.chip_panel[2 * month + 1].parity = 750.0, 1200.0
 
 
 def test_used_is_dearer_than_new_against_the_cheapest_new_chip_of_the_month():
@@ -131,9 +133,9 @@ def test_used_is_dearer_than_new_against_the_cheapest_new_chip_of_the_month():
     run = sold(
         w,
         {"price": 600.0, **churn},  # just what a unit of performance costs new
-        {"price": 700.0, **churn},
-        {"price": 800.0, "fundamental": 1600.0, **churn},  # dear for what it does, not for what it is worth
-        {"price": 1300.0, "chip": 1, "fundamental": 2000.0, "units": 1.0, **churn},
+        {"price": 700.0, **churn},  # dear for what it does, not for what it is worth
+        {"price": 800.0, **churn},
+        {"price": 1300.0, "chip": 1, "units": 1.0, **churn},
         {"price": 5000.0, "month": 3, **churn},  # nothing is on sale new
         {"price": 900.0},  # not of its owner's will
     )
@@ -141,8 +143,9 @@ def test_used_is_dearer_than_new_against_the_cheapest_new_chip_of_the_month():
     assert read(market.above_new("performance", 1.0, False)(run)) == (7_000 + 8_000 + 1_300, paid)
     assert read(market.above_new("performance", 1.0, True)(run)) == (7_000 + 8_000 + 1_300 + 9_000, paid + 9_000)
     assert read(market.above_new("performance", 1.3, False)(run)) == (8_000, paid)
-    assert read(market.above_new("fundamental", 1.0, False)(run)) == (7_000 + 1_300, paid)
-    assert market.cheapest_new(run, "performance")[:4].tolist() == [600.0, 600.0, 600.0, math.inf]
+    assert read(market.above_new("value", 1.0, False)(run)) == (8_000 + 1_300, paid)
+    assert market.new_prices(run, "performance")[:4].tolist() == [[600.0, 1200.0]] * 3 + [[math.inf] * 2]
+    assert market.new_prices(run, "value")[:4].tolist() == [[750.0, 1200.0]] * 3 + [[math.inf] * 2]
 
 
 def test_neighbours_are_the_next_of_their_cooling_class_and_in_line_within_a_factor_of_three():
@@ -289,6 +292,9 @@ def test_the_elasticity_is_that_of_a_power_of_the_rent():
     run = Played(BASE, w, {})
     numerator, denominator = read(supply.elasticity(run))
     assert numerator / denominator == pytest.approx(1.7)
+    w.panel.rent[:3], w.panel.rent[3:] = np.exp([0.0, 1.0, 3.0]), math.exp(3.0)
+    w.chip_panel.fundamental[1:6:2], w.chip_panel.fundamental[7::2] = np.exp([0.0, 2.0, 3.0]), math.exp(3.0)
+    assert read(supply.elasticity(run)) == pytest.approx((1 * 2 + 2 * 1, 1 + 4))
     w.chip_panel.fundamental[1::2] = 5.0
     w.chip_panel.fundamental[[2 * 10 + 1, 2 * 47 + 1, 2 * 48 + 1]] = 2.0, 10.0, 99.0
     assert read(supply.value_range(run)) == (10.0, 2.0)
@@ -329,6 +335,7 @@ def test_what_a_block_brings_is_over_the_orderly_price_of_the_months_of_its_sale
     [
         ([0.4, 0.3, 0.1, 0.0], 1.5),
         ([0.4, 0.2, 0.0], 1.0),
+        ([0.4, 0.2, 0.2, 0.2], 1.0),
         ([0.4, 0.1], 2 / 3),
         ([0.4, 0.5, 0.3, 0.21], 3.0),  # never
         ([0.4, -0.4], 0.25),
@@ -352,6 +359,8 @@ def test_a_block_of_the_base_brings_more_the_more_time_there_is():
     assert set(seen) == {measure.key for measure in block.declared(BASE)}
     brings = [table.together(seen[f"block.brings.{days}"])[0] for days in sales.HORIZONS]
     assert brings == sorted(brings) and brings[0] < 0.9 * brings[-1]
+    gone = [table.together(seen[f"block.sold.{days}"])[0] for days in sales.HORIZONS]
+    assert gone == sorted(gone) and gone[0] < gone[1]
     stock = [float(run.stock[sales.BLOCK_MONTH - 1]) for run in arms[0]]
     assert [read(x)[0] for x in seen["block.stock"]] == pytest.approx([sales.BLOCK / units for units in stock])
 

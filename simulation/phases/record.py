@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents.rule import rule
 from simulation.record.books import record_kinds, record_lenders, record_loans, record_lots, record_operators
 from simulation.record.depth import _BOOK, _MONEY, read_money, record_depth, record_illusion, write_bids
+from simulation.record.parity import record_parity
 
 
 @rule
@@ -37,6 +38,7 @@ def record_month(w, clock):
     write_bids(w, clock, w.scratch[_BOOK])
     read_money(w, money)
     record_depth(w, clock, row, money)
+    record_parity(w, clock)
     largest, performing = record_loans(w, clock, row)
     record_lots(w, clock, row, largest, performing)
     record_illusion(w, clock, row, largest, performing, money)

@@ -111,6 +111,7 @@ CHIP_PANEL = Table(
         f("best_bid", "USD/GPU", "highest bid"),
         f("fundamental", "USD/GPU", "value in use to the best unconstrained user"),
         f("list_price", "USD/GPU", "list price while on sale, else 0"),
+        f("parity", "USD/GPU", "what the best new chip on sale costs for the same value in use, 0 while none is"),
         f("rent", "USD/GPU-h", "spot rent of a unit"),
         f("depth_units", "GPU", "units wanted within 10 % of the best bid"),
         f("depth_usd", "USD", "money behind them"),

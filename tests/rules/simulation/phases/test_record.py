@@ -80,6 +80,7 @@ def test_every_part_of_the_record_is_written():
     assert (row.contracted, row.dscr_median, row.margin_calls, row.deposits) == pytest.approx((0.25, 2.0, 1, 40.0))
     assert row.asset_life == pytest.approx(60 - MONTH + MONTH)  # new this month, and rents are high
     assert w.chip_panel[MONTH].depth_units == pytest.approx(2.0)
+    assert w.chip_panel[MONTH].parity > 0.0
     assert w.kind_panel[MONTH * 14].debt == pytest.approx(40.0)
 
 
