@@ -145,7 +145,7 @@ LAYERS = (
     ("simulation.runs",),
     ("simulation.importance", "simulation.model"),
     ("simulation.browser",),
-    ("experiments.many", "experiments.statistics", "experiments.run", "experiments.sweeps", "experiments.validation", "experiments.evidence", "experiments.documents"),
+    ("experiments.edition", "experiments.many", "experiments.statistics", "experiments.run", "experiments.sweeps", "experiments.validation", "experiments.evidence", "experiments.economics", "experiments.documents"),
     ("experiments.command",),
 )  # fmt: skip
 

@@ -93,6 +93,11 @@ def fatal_calls(run: Played) -> np.ndarray:
     return np.c_[call["usd"][fatal], fallen["usd"][fatal]].astype(float)
 
 
+def _sums_called(run: Played) -> Pairs:
+    called = 1e-6 * fatal_calls(run)[:, 0]
+    return np.c_[called, np.ones(len(called))]
+
+
 def failed(kind: int) -> Callable[[Played], Pairs]:
     """Read how many lenders of a kind failed."""
 
@@ -153,96 +158,37 @@ def _said(name: str) -> str:
 def _who() -> list[Measure]:
     group = "Who fails, who bears it"
     passed = ("kind_panel.losses", "kind_panel.passed", "kind_panel.passed_lines")
-    found = [
-        Measure(f"failed.{name}", group, f"failed: {_said(name)}", "lenders", f"lenders of the kind {_said(name)} that fail", failed(kind))
-        for kind, name in enumerate(LENDER_KINDS) if kind != LenderKind.OUTSIDE
+    return [
+        *(
+            Measure(f"failed.{name}", group, f"failed: {_said(name)}", "lenders", f"lenders of the kind {_said(name)} that fail", failed(kind))
+            for kind, name in enumerate(LENDER_KINDS) if kind != LenderKind.OUTSIDE
+        ),
+        Measure("spared", group, "no lender fails", "share", "of systemic runs: those in which no lender fails", spared),
+        *(
+            Measure(f"lost.{name}", group, f"written off: {_said(name)}", "USD bn", f"credit losses written off by lenders of the kind {_said(name)}", lost_by(kind))
+            for kind, name in enumerate(LENDER_KINDS)
+        ),
+        Measure("borne.owners", group, "borne by owners", "USD bn", "credit losses that the equity of lenders bore: all less what the failed passed on", borne_by_owners, needs=passed),
+        *(
+            Measure(f"borne.{LENDER_KINDS[kind]}", group, f"borne by {who}", "USD bn", f"credit losses passed on to {who} that failed", _passed_to(kind), needs=passed)
+            for kind, who in _FUNDERS.items()
+        ),
+        Measure("borne.lines", group, "borne by warehouse banks", "USD bn", "credit losses passed on to the lenders of warehouse lines", _passed_on_lines, needs=passed),
+        Measure("borne.outside", group, "borne by outside investors", "USD bn", "credit losses on notes and on books bought of failed lenders", _of_outsiders, needs=passed),
     ]  # fmt: skip
-    found.append(
-        Measure("spared", group, "no lender fails", "share", "of systemic runs: those in which no lender fails", spared)
-    )
-    found += [
-        Measure(f"lost.{name}", group, f"written off: {_said(name)}", "USD bn", f"credit losses written off by lenders of the kind {_said(name)}", lost_by(kind))
-        for kind, name in enumerate(LENDER_KINDS)
-    ]  # fmt: skip
-    found.append(
-        Measure(
-            "borne.owners",
-            group,
-            "borne by owners",
-            "USD bn",
-            "credit losses that the equity of lenders bore: all less what the failed passed on",
-            borne_by_owners,
-            needs=passed,
-        )
-    )
-    found += [
-        Measure(f"borne.{LENDER_KINDS[kind]}", group, f"borne by {who}", "USD bn", f"credit losses passed on to {who} that failed", _passed_to(kind), needs=passed)
-        for kind, who in _FUNDERS.items()
-    ]  # fmt: skip
-    found.append(
-        Measure(
-            "borne.lines",
-            group,
-            "borne by warehouse banks",
-            "USD bn",
-            "credit losses passed on to the lenders of warehouse lines",
-            _passed_on_lines,
-            needs=passed,
-        )
-    )
-    found.append(
-        Measure(
-            "borne.outside",
-            group,
-            "borne by outside investors",
-            "USD bn",
-            "credit losses on notes and on books bought of failed lenders",
-            _of_outsiders,
-            needs=passed,
-        )
-    )
-    return found  # fmt: skip
 
 
 def _why() -> list[Measure]:
     group = "Why borrowers default"
-    found = [
-        Measure(f"cause.{CAUSES[cause]}", group, f"by {_said(CAUSES[cause])}", "share", "defaults with this cause over all defaults", caused_by(cause))
-        for cause in _OWN_CAUSES
+    return [
+        *(
+            Measure(f"cause.{CAUSES[cause]}", group, f"by {_said(CAUSES[cause])}", "share", "defaults with this cause over all defaults", caused_by(cause))
+            for cause in _OWN_CAUSES
+        ),
+        Measure("sound_exposure", group, "exposure that covers its debt service", "share", "debt at default of operators with a trailing DSCR of at least one over all debt at default", sound_exposure),
+        Measure("fatal_call", group, "fatal margin call over debt", "share", "sum called over the borrower's debt, where an unmet margin call ends in default", fatal_calls, of="fatal call"),
+        Measure("fatal_call_usd", group, "fatal margin call", "USD m", "the sum called", _sums_called, of="fatal call"),
     ]  # fmt: skip
-    found.append(
-        Measure(
-            "sound_exposure",
-            group,
-            "exposure that covers its debt service",
-            "share",
-            "debt at default of operators with a trailing DSCR of at least one over all debt at default",
-            sound_exposure,
-        )
-    )
-    found.append(
-        Measure(
-            "fatal_call",
-            group,
-            "fatal margin call over debt",
-            "share",
-            "sum called over the borrower's debt, where an unmet margin call ends in default",
-            fatal_calls,
-            of="fatal call",
-        )
-    )
-    found.append(
-        Measure(
-            "fatal_call_usd",
-            group,
-            "fatal margin call",
-            "USD m",
-            "the sum called",
-            lambda run: np.c_[1e-6 * fatal_calls(run)[:, 0], np.ones(len(fatal_calls(run)))],
-            of="fatal call",
-        )
-    )
-    return found  # fmt: skip
 
 
 def _drawn(year: int) -> Callable[[Played], Pairs]:
@@ -251,28 +197,18 @@ def _drawn(year: int) -> Callable[[Played], Pairs]:
 
 def _lending(scenario: Scenario) -> list[Measure]:
     group = "Lending"
-    found = [
-        Measure(f"drawn.{year + 1}", group, f"loans drawn to {calendar(scenario.run.start, 12 * year + 11)}", "USD bn", "GPU-backed loans drawn in the twelve months", _drawn(year))
-        for year in range(scenario.run.months // 12)
-    ]  # fmt: skip
-    # Without two years there is nothing to compare.
-    if scenario.run.months >= _RECORDED:
-        # What is ordered in the first month is delivered, and its loan drawn, only then.
-        found += [*_gaps(group, 0, None), *_gaps(group, _FIRST_DELIVERIES, Aim(0.0, _SHORT_GAP, "median"))]
     lead = "months by which the peak of new credit (three-month mean) comes before that of running capacity"
-    found.append(Measure("lead", group, "lead of credit", "months", lead, _summary("lead")))
-    found.append(
-        Measure(
-            "lead.calm",
-            group,
-            "lead of credit without stress",
-            "months",
-            f"the same without any stress: {lead}",
-            _summary("lead"),
-            arm="calm",
-        )
-    )
-    return found
+    # What is ordered in the first month is delivered, and its loan drawn, only then. Without two years there is no such gap.
+    gaps = [*_gaps(group, 0, None), *_gaps(group, _FIRST_DELIVERIES, Aim(0.0, _SHORT_GAP, "median"))]
+    return [
+        *(
+            Measure(f"drawn.{year + 1}", group, f"loans drawn to {calendar(scenario.run.start, 12 * year + 11)}", "USD bn", "GPU-backed loans drawn in the twelve months", _drawn(year))
+            for year in range(scenario.run.months // 12)
+        ),
+        *(gaps if scenario.run.months >= _RECORDED else []),
+        Measure("lead", group, "lead of credit", "months", lead, _summary("lead")),
+        Measure("lead.calm", group, "lead of credit without stress", "months", f"the same without any stress: {lead}", _summary("lead"), arm="calm"),
+    ]  # fmt: skip
 
 
 def _gaps(group: str, first: int, aim: Aim | None) -> list[Measure]:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
 from experiments.economics.block import AT_ONCE, NEAR
-from experiments.economics.hangs import table
+from experiments.economics.hangs import told
 from experiments.economics.record import recorded
 from experiments.economics.sales import HORIZONS
 from experiments.economics.study import Study
@@ -85,10 +85,8 @@ def _curve(ax: Any, study: Study, old: Old) -> None:
 
 
 def _tornado(ax: Any, study: Study) -> None:
-    _, *lines = table(study.changes)
-    first, *rest = study.changes
-    named = {(c.path, c.name.partition(" = ")[2]): c for c in rest}
-    chosen = [named[line[0], line[2]] for line in lines if math.isfinite(named[line[0], line[2]].life.median)][:_BARS]
+    first = study.changes[0]
+    chosen = [c for c in told(study.changes) if math.isfinite(c.life.median)][:_BARS]
     for y, change in enumerate(chosen[::-1]):
         ends = sorted((first.life.median, change.life.median))
         up = change.life.median > first.life.median
@@ -136,7 +134,7 @@ def _disorder(ax: Any, study: Study, old: Old) -> None:
     bars = (
         ("scrap.young", "forced, younger than\nthree years, to scrap"),
         ("above_new.performance.1.voluntary", "voluntary, above new\nper performance"),
-        ("above_new.fundamental.1.voluntary", "voluntary, above new\nper value in use"),
+        ("above_new.value.1.voluntary", "voluntary, above new\nper value in use"),
         ("in_line", "neighbours within\na factor of three"),
     )
     for y, (key, _) in enumerate(bars[::-1]):

@@ -116,28 +116,32 @@ def rows(changes: Sequence[Change]) -> list[Row]:
     return [row for change in changes for row in (change.life, change.fall)]
 
 
-def table(changes: Sequence[Change]) -> list[tuple[str, ...]]:
-    """Return the parameters that move the half-life or the fall as text (see HEADS), those that move the half-life most first."""
+def told(changes: Sequence[Change]) -> list[Change]:
+    """Return the changes that move the half-life or the fall, those that move the half-life most first."""
     first, *rest = changes
-    told = [c for c in rest if _moved(first, c)]
-    told.sort(key=lambda c: -abs(c.life.median - first.life.median))
-    lines: list[tuple[str, ...]] = [
-        ("as it is", "", "", number("months", first.life.median), "", number("share", first.fall.mean), "")
-    ]
-    for c in told:
-        lines.append((
-            c.path, _text(c.before), _text(c.after), number("months", c.life.median),
-            _signed("months", c.life.median - first.life.median), number("share", c.fall.mean),
-            _signed("share", c.fall.mean - first.fall.mean),
-        ))  # fmt: skip
-    return lines
+    return sorted((c for c in rest if _moved(first, c)), key=lambda c: -abs(c.life.median - first.life.median))
+
+
+def table(changes: Sequence[Change]) -> list[tuple[str, ...]]:
+    """Return what the block does as the scenario is, and with the parameters that move it, as text (see HEADS)."""
+    first = changes[0]
+    return [
+        ("as it is", "", "", number("months", first.life.median), "", number("share", first.fall.mean), ""),
+        *(
+            (
+                c.path, _text(c.before), _text(c.after), number("months", c.life.median),
+                _signed("months", c.life.median - first.life.median), number("share", c.fall.mean),
+                _signed("share", c.fall.mean - first.fall.mean),
+            )
+            for c in told(changes)
+        ),
+    ]  # fmt: skip
 
 
 def idle(changes: Sequence[Change]) -> list[str]:
     """Return the parameters for which neither half nor twice their value makes a difference that is told."""
-    first, *rest = changes
-    moving = {c.path for c in rest if _moved(first, c)}
-    return list(dict.fromkeys(c.path for c in rest if c.path not in moving))
+    moving = {c.path for c in told(changes)}
+    return list(dict.fromkeys(c.path for c in changes[1:] if c.path not in moving))
 
 
 def _moved(first: Change, c: Change) -> bool:

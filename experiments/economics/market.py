@@ -10,11 +10,14 @@ import numpy as np
 from experiments.economics.measure import Aim, Measure, Pairs, Played, pair
 from simulation.scenario.scenario import Scenario
 
+_ORDER = "Order of the used market"
 #: Hardware younger than this has no place at a scrap merchant (months).
 YOUNG = 36.0
 #: Prices per unit of performance of neighbouring generations should lie within this factor.
 _FACTOR = 3.0
-#: Part above new parity that cannot be told from it.
+#: What two prices that are the same may differ by.
+_ROUNDING = 1e-9
+#: So far above new parity that no difference between chips explains it.
 _SLACK = 1.3
 
 
@@ -55,16 +58,17 @@ def to_scrap(younger: float) -> Callable[[Played], Pairs]:
     return read
 
 
-def cheapest_new(run: Played, per: str) -> np.ndarray:
-    """Return by month the least list price of a chip on sale new over its ``performance`` (USD per H100) or its
-    ``fundamental`` (USD per USD of value in use of a used unit of mean age); infinite where none is on sale."""
-    listed = run.market["list_price"]
-    size = (
-        run.market["fundamental"]
-        if per == "fundamental"
-        else np.broadcast_to(run.world.chips["performance"], listed.shape)
-    )
-    return np.where(listed > 0.0, listed / size, math.inf).min(1)
+def new_prices(run: Played, per: str) -> np.ndarray:
+    """Return by month and generation what new chips cost that do the same (USD/GPU), infinite where none is on sale.
+
+    The same ``performance``, at the least list price per unit of it; or the same ``value`` in use, as the panel has it.
+    """
+    listed, performance = run.market["list_price"], run.world.chips["performance"].view(np.ndarray)
+    if per == "value":
+        parity = run.market["parity"]
+        return np.where(parity > 0.0, parity, math.inf)
+    least = np.where(listed > 0.0, listed / performance, math.inf).min(1)
+    return least[:, None] * performance
 
 
 def above_new(per: str, times: float, forced_too: bool) -> Callable[[Played], Pairs]:
@@ -72,9 +76,8 @@ def above_new(per: str, times: float, forced_too: bool) -> Callable[[Played], Pa
 
     def read(run: Played) -> Pairs:
         t = run.trades
-        size = t["fundamental"] if per == "fundamental" else run.world.chips["performance"][t["chip"]]
         usd = t["units"] * t["price"] * (1.0 if forced_too else ~run.forced)
-        dear = t["price"] / size > times * cheapest_new(run, per)[t["month"]]
+        dear = t["price"] > times * (1.0 + _ROUNDING) * new_prices(run, per)[t["month"], t["chip"]]
         return pair(float(usd[dear].sum()), float(usd.sum()))
 
     return read
@@ -115,65 +118,36 @@ def _by_generation(scenario: Scenario) -> list[Measure]:
     for forced, sales in ((True, "forced"), (False, "all")):
         for chip, name in [(None, "all"), *enumerate(c.name for c in scenario.chips)]:
             key, label = f"{sales}.{name}", f"{name}, {sales} sales"
-            found.append(
-                Measure(
-                    f"price_over_value.{key}",
-                    group,
-                    f"price over value, {label}",
-                    "ratio",
-                    "proceeds over value in use to the best user",
-                    price_over_value(forced, chip),
-                )
-            )
-            found.append(
-                Measure(
-                    f"discount.{key}",
-                    group,
-                    f"discount, {label}",
-                    "share",
-                    "price over value in use less one, weighted by units",
-                    discount(forced, chip),
-                )
-            )
-    return found  # fmt: skip
+            found += [
+                Measure(f"price_over_value.{key}", group, f"price over value, {label}", "ratio", "proceeds over value in use to the best user", price_over_value(forced, chip)),
+                Measure(f"discount.{key}", group, f"discount, {label}", "share", "price over value in use less one, weighted by units", discount(forced, chip)),
+            ]  # fmt: skip
+    return found
+
+
+def _against_new() -> list[Measure]:
+    group = _ORDER
+    found = []
+    for per, words in (("performance", "per unit of performance"), ("value", "per unit of value in use")):
+        for times in (1.0, _SLACK):
+            over = "above new parity" if times == 1.0 else f"above {times:g} times new parity"
+            aim = Aim(0.0, 0.0) if per == "value" and times == 1.0 else None
+            definition = f"USD paid at more than {times:g} times what new chips on sale cost {words} at list price, over all USD paid"
+            found += [
+                Measure(f"above_new.{per}.{times:g}.{sales}", group, f"{over} {words}, {sales} sales", "share", definition, above_new(per, times, sales == "all"), aim=aim)
+                for sales in ("voluntary", "all")
+            ]  # fmt: skip
+    return found
 
 
 def _order() -> list[Measure]:
-    group = "Order of the used market"
-    found = [
+    group = _ORDER
+    return [
         Measure("scrap", group, "forced units to scrap merchants", "share", "units sold by force to scrap merchants over all sold by force", to_scrap(math.inf)),
         Measure("scrap.young", group, f"the same, younger than {YOUNG:g} months", "share", f"of units younger than {YOUNG:g} months", to_scrap(YOUNG), aim=Aim(0.0, 0.01)),
+        *_against_new(),
+        Measure("in_line", group, "neighbours in line", "share", f"months in which two neighbouring generations of a cooling class trade and their prices per performance lie within a factor of {_FACTOR:g}", in_line, aim=Aim(1.0, 1.0)),
     ]  # fmt: skip
-    for per, words in (("performance", "per unit of performance"), ("fundamental", "per unit of value in use")):
-        for times in (1.0, _SLACK):
-            over = "above new parity" if times == 1.0 else f"above {times:g} times new parity"
-            for forced_too, sales in ((False, "voluntary sales"), (True, "all sales")):
-                key = f"above_new.{per}.{times:g}.{'all' if forced_too else 'voluntary'}"
-                aim = Aim(0.0, 0.0) if per == "fundamental" and times == 1.0 else None
-                definition = f"USD paid {words} at more than {times:g} times the cheapest new list price of the month, over all USD paid"
-                found.append(
-                    Measure(
-                        key,
-                        group,
-                        f"{over} {words}, {sales}",
-                        "share",
-                        definition,
-                        above_new(per, times, forced_too),
-                        aim=aim,
-                    )
-                )
-    found.append(
-        Measure(
-            "in_line",
-            group,
-            "neighbours in line",
-            "share",
-            f"months in which two neighbouring generations of a cooling class trade and their prices per performance lie within a factor of {_FACTOR:g}",
-            in_line,
-            aim=Aim(1.0, 1.0),
-        )
-    )
-    return found  # fmt: skip
 
 
 def measures(scenario: Scenario) -> list[Measure]:

@@ -44,28 +44,29 @@ def _record(scenario: Scenario, column: str, year: int) -> str:
     return "compute_stock_growth" if known else ""
 
 
+def _growth(scenario: Scenario, column: str, words: str, needs: tuple[str, ...] = ()) -> list[Measure]:
+    how = f"{words}, end of the year over end of the year before (first year: over the first month)"
+    return [
+        Measure(f"growth.{column}.{year + 1}", "Supply", f"growth of {words} to {calendar(scenario.run.start, 12 * year + 11)}", "times", how, growth(column, year), needs=needs, record=_record(scenario, column, year))
+        for year in range(scenario.run.months // 12)
+    ]  # fmt: skip
+
+
+def _entered(run: Played) -> Pairs:
+    return pair(1e-9 * float(run.panel["capital_committed"].sum()))
+
+
 def measures(scenario: Scenario) -> list[Measure]:
     """Return the measures of supply and value for a scenario."""
-    group, years = "Supply", range(scenario.run.months // 12)
-    to = [calendar(scenario.run.start, 12 * year + 11) for year in years]
-    found = []
-    for column, words, needs in (
-        ("capacity", "capacity in existence", ()),
-        ("running", "capacity running", ()),
-        ("site_power", "power of operators' sites", ("panel.site_power",)),
-    ):
-        how = f"{words}, end of the year over end of the year before (first year: over the first month)"
-        found += [
-            Measure(f"growth.{column}.{year + 1}", group, f"growth of {words} to {to[year]}", "times", how, growth(column, year), needs=needs, record=_record(scenario, column, year))
-            for year in years
-        ]  # fmt: skip
-    found.append(Measure("capital", group, "outside capital committed", "USD bn", "committed to funds that buy cheap hardware", lambda run: pair(1e-9 * float(run.panel["capital_committed"].sum())), needs=("panel.capital_committed",)))  # fmt: skip
-    group = "Stock by generation"
-    found += [
-        Measure(f"stock.{chip.name}.{year + 1}", group, f"{chip.name}, {to[year]}", "k GPU", "units in existence at the end of the month", stock(g, year))
-        for g, chip in enumerate(scenario.chips) for year in years
+    return [
+        *_growth(scenario, "capacity", "capacity in existence"),
+        *_growth(scenario, "running", "capacity running"),
+        *_growth(scenario, "site_power", "power of operators' sites", ("panel.site_power",)),
+        Measure("capital", "Supply", "outside capital committed", "USD bn", "committed to funds that buy cheap hardware", _entered, needs=("panel.capital_committed",)),
+        *(
+            Measure(f"stock.{chip.name}.{year + 1}", "Stock by generation", f"{chip.name}, {calendar(scenario.run.start, 12 * year + 11)}", "k GPU", "units in existence at the end of the month", stock(g, year))
+            for g, chip in enumerate(scenario.chips) for year in range(scenario.run.months // 12)
+        ),
+        Measure("elasticity", "Value in use", "elasticity to the rent", "ratio", "of the reference generation's value in use, by monthly changes of logs (least squares through the origin)", elasticity, record="hw_price_elasticity_to_revenue"),
+        Measure("value_range", "Value in use", "range within four years", "times", "largest over smallest value in use of the reference generation", value_range),
     ]  # fmt: skip
-    group = "Value in use"
-    found.append(Measure("elasticity", group, "elasticity to the rent", "ratio", "of the reference generation's value in use, by monthly changes of logs (least squares through the origin)", elasticity, record="hw_price_elasticity_to_revenue"))  # fmt: skip
-    found.append(Measure("value_range", group, "range within four years", "times", "largest over smallest value in use of the reference generation", value_range))  # fmt: skip
-    return found

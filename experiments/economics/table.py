@@ -15,6 +15,8 @@ from experiments.economics.measure import Aim, Measure, Pairs
 from experiments.economics.record import recorded
 from simulation.scenario.faults import ConfigError, Fault
 
+#: What a sum of floats may miss an aim by.
+_ROUNDING = 1e-9
 #: The band of observations.
 _BAND = (10.0, 90.0)
 #: How a value is shown, by unit.
@@ -56,7 +58,7 @@ class Row:
         value = self.median if self.aim_of == "median" else self.mean
         if not self.aim_of or not math.isfinite(value):
             return None
-        return self.aim_low <= value <= self.aim_high
+        return self.aim_low - _ROUNDING <= value <= self.aim_high + _ROUNDING
 
 
 def together(runs: Sequence[Pairs]) -> tuple[float, float]:
@@ -171,6 +173,8 @@ def read_csv(file: Path) -> dict[str, Row]:
     try:
         with open(file, encoding="utf-8", newline="") as lines:
             found = list(csv.DictReader(lines))
+        if not found:
+            raise ValueError("no rows")
         return {line["key"]: _row(line) for line in found}
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
         raise ConfigError([Fault(str(file), "--against", f"is no table of measures: {error!r}")]) from None

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.tables.events import SaleReason
+from agents.tables.events import EVENT_KINDS, EventKind, SaleReason
+from experiments.economics import sales
 from experiments.many import play_many
 from experiments.validation.contagion import spread_by_sales
 from simulation.literature.deleveraging import deleverage, make_system
@@ -44,6 +45,10 @@ _AHEAD = 36
 
 
 _SPREAD = 0.05
+
+
+#: What a lender does that settles with a borrower: an edition may know none of it.
+_AMENDMENTS = ("waiver", "extension", "swap")
 
 
 _SHOCKS = (0.04, 0.20)
@@ -150,6 +155,24 @@ def half_life(rows: Rows) -> float:
     return float(after - 1 + (half - mean[after - 1]) / (mean[after] - mean[after - 1]))
 
 
+def sale_horizon(seeds: Sequence[int], changes: dict[str, Any]) -> Rows:
+    """Return what a block brings within the least and the most days, over the orderly price."""
+    scenario = _base({"run.months": sales.MONTHS, **changes})
+    days = min(sales.HORIZONS), max(sales.HORIZONS)
+    without = sales.without_block(scenario, seeds)
+    found = []
+    for within in days:
+        pairs = zip(sales.with_block(scenario, seeds, within), without, strict=True)
+        found.append([np.divide(*sales.brought(w, o, within)) for w, o in pairs])
+    return list(np.array(found).T)
+
+
+def cost_of_hurry(rows: Rows) -> float:
+    """Return by how much the second mean is above the first."""
+    hurried, orderly = np.mean(rows, 0)
+    return float(orderly - hurried)
+
+
 # --- losses, cascades, defaults --------------------------------------------------------------------------------------
 
 
@@ -204,6 +227,30 @@ def threshold(rows: Rows) -> float:
     """Return what the second step saves more than the first."""
     a, b, c, _ = np.mean(rows, 0)
     return float((b - c) - (a - b))
+
+
+def workouts(seeds: Sequence[int], changes: dict[str, Any]) -> Rows:
+    """Return (borrowers with an amended loan that did not default, borrowers with an amended loan or in default)."""
+    return _arm(seeds, changes, lambda world, _: count_settled(world))
+
+
+def count_settled(world: World) -> np.ndarray:
+    """Return how many operators had a loan amended and did not default, and how many had either happen."""
+    events = world.events.view(np.ndarray)[: int(world.clock["events"][0])]
+    first, n = len(world.lenders), len(world.operators)
+    # The borrower is one of the two whom an amendment names.
+    kinds = [EVENT_KINDS.index(name) for name in _AMENDMENTS if name in EVENT_KINDS]
+    rows = events[np.isin(events["kind"], kinds)]
+    nodes = np.concatenate([rows["node"], rows["other"]])
+    amended = set(nodes[(nodes >= first) & (nodes < first + n)].tolist())
+    fallen = set(events["node"][events["kind"] == EventKind.DEFAULT].tolist())
+    return np.array([len(amended - fallen), len(amended | fallen)], float)
+
+
+def settled(rows: Rows) -> float:
+    """Return the first column's sum over the second's, 0 without any distress."""
+    kept, distressed = np.sum(rows, 0)
+    return float(kept / distressed) if distressed else 0.0
 
 
 # --- the credit cycle ------------------------------------------------------------------------------------------------
