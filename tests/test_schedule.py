@@ -120,7 +120,9 @@ def test_every_rule_of_the_month_stands_in_the_file_of_its_actor():
     assert homes["renegotiate"] == "agents/customers/contracts.py"
     assert homes["fail_lenders"] == "agents/lenders/failure.py"
     assert all((ROOT / file).exists() for file in homes.values())
-    assert len(homes) + 3 == sum(len(phase.rules) for phase in PHASES)  # revalue, count_unsold, provide come twice
+    assert len(homes) + 4 == sum(
+        len(phase.rules) for phase in PHASES
+    )  # revalue, count_unsold, provide, judge_borrowers come twice
 
 
 # --- layers ---------------------------------------------------------------------------------------------------------
@@ -128,12 +130,12 @@ def test_every_rule_of_the_month_stands_in_the_file_of_its_actor():
 #: From the ground up; a module imports from its own layer (without circles) and from those below.
 LAYERS = (
     ("agents.rule", "agents.schema", "agents.views"),
-    ("agents.tables", "agents.valuation"),
+    ("agents.tables", "agents.valuation", "agents.strips"),
     ("agents.lenders", "agents.buyers", "agents.customers"),
     ("agents.miners",),
     ("agents.operators",),
     ("simulation.scenario",),
-    ("simulation.markets.auction", "simulation.markets.impact", "simulation.markets.tape"),
+    ("simulation.markets.auction", "simulation.markets.impact", "simulation.markets.rows", "simulation.markets.tape"),
     ("simulation.world",),
     ("simulation.markets",),
     ("simulation.record",),

@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 
 from agents.rule import entry, rule
+from simulation.markets.rows import COLD, GAIN, GROSS, SPEND, TAKEN, USED
 
 #: Sweeps of responses. Prices are then within about one part in a hundred of where they settle (see the specifications).
 SWEEPS = 60
@@ -27,9 +28,6 @@ _AGAIN = 8
 #: A hair less than all: sums in another order stay within. A hair of tolerance for who pays just its limit.
 _HAIR = 1e-12
 _SAME = 1e-9
-#: Rows of the working memory. By edge: what a unit costs over the price, money put on it, units taken. By buyer: what it
-#: gained, power and cooled power that it would use.
-GROSS, SPEND, TAKEN, GAIN, USED, COLD, WORKING_ROWS = range(7)
 
 
 @rule

@@ -16,16 +16,18 @@ from agents.tables.lots import withdraw_offer
 from agents.tables.operators import OperatorStatus
 from simulation.markets.auction import DUST
 from simulation.markets.impact import price_left
-from simulation.markets.order_book import (
+from simulation.markets.order_book import Venue, call_all, call_contacts, is_forced, list_asks, note_bid, read_purses
+from simulation.markets.purses import clear_purses
+from simulation.markets.rows import (
     ASKS,
     CAP,
     CHIP,
     COOLED,
+    COOLING,
     FEE,
     FILL,
     LIMIT,
     MONEY,
-    COOLING,
     ORDERS,
     POWER,
     PURSE,
@@ -35,15 +37,7 @@ from simulation.markets.order_book import (
     SITE,
     SOLD,
     UNITS,
-    Venue,
-    call_all,
-    call_contacts,
-    is_forced,
-    list_asks,
-    note_bid,
-    read_purses,
 )
-from simulation.markets.purses import clear_purses
 from simulation.markets.settlement import pay_search, sell_units, settle_item
 from simulation.markets.tape import TapeRow, note_row
 

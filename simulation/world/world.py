@@ -19,8 +19,7 @@ from agents.tables.loans import LOAN
 from agents.tables.lots import LOT
 from agents.tables.operators import OPERATOR
 from agents.tables.orders import ORDER
-from simulation.markets.order_book import ASK_ROWS, ITEM_ROWS, ORDER_ROWS, PURSE_ROWS
-from simulation.markets.purses import WORKING_ROWS
+from simulation.markets.rows import ASK_ROWS, ITEM_ROWS, ORDER_ROWS, PURSE_ROWS, WORKING_ROWS
 from simulation.markets.tape import TAPE
 from simulation.world.panel import CHIP_PANEL, KIND_PANEL, PANEL
 
@@ -199,8 +198,27 @@ def _cleared(world: World) -> dict[str, Any]:
     world.value[:] = 0.0
     world.bid[:] = 0.0
     return {
-        name: getattr(world, name) for name in (*_TABLES, "flows", "first_lot", "item", "price", "ask", "ask_lot", "order", "bidder",
-                                                        "purse", "working", "item_of", "start", "by_bidder", "value", "bid", "scratch", "ranking")
+        name: getattr(world, name)
+        for name in (
+            *_TABLES,
+            "flows",
+            "first_lot",
+            "item",
+            "price",
+            "ask",
+            "ask_lot",
+            "order",
+            "bidder",
+            "purse",
+            "working",
+            "item_of",
+            "start",
+            "by_bidder",
+            "value",
+            "bid",
+            "scratch",
+            "ranking",
+        )
     }
 
 
