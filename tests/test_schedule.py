@@ -79,7 +79,7 @@ print(len(met), int((world.operators.status == 2).sum()), int((world.lenders.sta
 STRESS = {
     "run.months": 14, "drivers.regimes.first_month": 2, "drivers.regimes.entry": 0.5, "drivers.demand.stress_drift": -0.5,
     "neoclouds.count": 8, "miners.count": 5, "customers.enterprise.hazard_stress": 0.2, "vendor.capacity": 1e9, "vendor.first": 3, "notes.first_month": 1, "lenders.capital_scale": 0.1, "lenders.max_ltv": 1.0,
-    "lenders.mark_to_market": 1.0, "lenders.bdc.count": 4, "lenders.runnable_scale": 2.0, "buyers.enterprise.count": 10,
+    "credit.term_contracts": 2.0, "credit.forbearance": False, "lenders.mark_to_market": 1.0, "lenders.bdc.count": 4, "lenders.runnable_scale": 2.0, "buyers.enterprise.count": 10,
 }  # fmt: skip
 
 
