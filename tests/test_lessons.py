@@ -218,6 +218,8 @@ def test_half_a_backstop_saves_nobody():
     backstop = len(large.world.lenders) + len(large.world.operators) + len(large.world.buyers) - 1
     bought = large.trades.query(f"month == 3 and buyer >= {backstop - 1} and price > 10000")
     assert bought["price"].round().unique().tolist() == [13_701] and bought["turn"].min() == 1
+    spread = small.trades.query(f"month == 3 and buyer == {small.trades.buyer.max()}")
+    assert spread["price"].round().unique().tolist() == [2_734] and spread["seller"].nunique() == 5
     part = lesson_run("backstop", "policy.backstop.capacity=3e7")
     assert part.panel["defaults"].tolist()[3:] == [4, 0, 0, 0, 0, 0, 0]
     more = lesson_run("backstop", "policy.backstop.capacity=2e10")
