@@ -10,6 +10,6 @@ LIMIT, FEE, POWER, COOLED, CAP, PURSE, FILL, HOPS, ORDER_ROWS = range(9)
 RESERVE, UNITS, SOLD, ASK_ROWS = range(4)
 #: Rows of ``w.purse``: what a bidder has for all items; less than nothing when it is not sound enough to bid.
 MONEY, SITE, COOLING, LARGEST, PURSE_ROWS = range(5)
-#: Rows of ``w.working``. By order: what a unit costs over the price, money put on it, units taken. By bidder: what it
-#: gained, power and cooled power that it would use.
-GROSS, SPEND, TAKEN, GAIN, USED, COLD, WORKING_ROWS = range(7)
+#: Rows of ``w.working``. By order: what a unit costs over the price, money put on it, units taken; limit, units and money of
+#: its auction. By bidder: what it gained, power and cooled power that it would use, money that it put on all.
+GROSS, SPEND, TAKEN, NET, MOST, BUDGET, GAIN, USED, COLD, PUT, WORKING_ROWS = range(11)

@@ -138,7 +138,7 @@ def clear_items(w, clock, n_items):
     clear_purses(
         w.item[ASKS], w.item[ORDERS], n_items, w.ask[RESERVE], w.ask[UNITS], w.bidder, w.order[LIMIT], w.order[FEE],
         w.order[POWER], w.order[COOLED], w.order[CAP], w.order[PURSE], len(w.value), w.purse[MONEY], w.purse[SITE],
-        w.purse[COOLING], w.price, w.order[FILL], w.ask[SOLD], w.working, w.item_of, w.start, w.by_bidder,
+        w.purse[COOLING], w.price, w.order[FILL], w.ask[SOLD], w.working, w.start, w.by_bidder, w.ranking,
     )  # fmt: skip
     for i in range(n_items):
         g = w.item[CHIP, i]
