@@ -13,7 +13,9 @@ from simulation import load_scenario, run
 from tests.conftest import BASE_FILE, LESSONS
 
 CHANGES = ("--set", "run.months=26", "--set", "drivers.regimes.first_month=2", "--set", "drivers.regimes.entry=0.3")
-SCENARIO = load_scenario(BASE_FILE, CHANGES[1::2])
+#: Everybody is marked to market: more happens.
+MARKED = BASE_FILE.parent / "scenarios" / "marked_to_market.yaml"
+SCENARIO = load_scenario(MARKED, CHANGES[1::2])
 
 
 def _missing() -> str:
@@ -40,7 +42,7 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def address():
-    with pages.served(str(BASE_FILE), "--seed", "3", *CHANGES) as found:
+    with pages.served(str(MARKED), "--seed", "3", *CHANGES) as found:
         yield found
 
 

@@ -21,6 +21,7 @@ from simulation.browser.session import Session
 from simulation.browser.why import chain, why
 from simulation.runs import play
 from simulation.scenario.config import set_path
+from simulation.words import usd
 from tests.conftest import BASE, BASE_FILE, LESSONS, STRESS
 
 STRESSED = set_path(BASE, STRESS)
@@ -186,8 +187,7 @@ def test_sentences_carry_the_numbers_of_the_tables():
     e = next(e for e in session.world.events[slice(*session.fresh_events)] if e.kind == EventKind.DEFAULT)
     said = [entry.text for tick, entry in session.log if tick == session.tick]
     start = f"{session.names[int(e.node)]} defaults on "
-    amount = f"${e.usd / 1e6:,.1f}m" if e.usd < 999.5e6 else f"${e.usd / 1e9:,.2f}bn"
-    assert any(text.startswith(start + amount) for text in said)
+    assert any(text.startswith(start + usd(e.usd)) for text in said)
 
 
 def contract_event(session: Session, kind: EventKind, cause: int, node: int, usd: float, parent: int = -1) -> int:
@@ -221,8 +221,8 @@ def test_contracts_that_end_are_told_once_for_those_that_failed_and_once_for_tho
     session = Session(STRESSED, 3)
     first = len(session.world.lenders)
     failed = contract_event(session, EventKind.CUSTOMER_FAILED, Cause.NONE, len(session.names) + 5, 0.0)
-    for o, usd in enumerate((1e6, 4e6, 2e6, 3e6)):
-        contract_event(session, EventKind.CONTRACT_ENDED, Cause.CUSTOMER_FAILURE, first + o, usd, failed)
+    for o, lost in enumerate((1e6, 4e6, 2e6, 3e6)):
+        contract_event(session, EventKind.CONTRACT_ENDED, Cause.CUSTOMER_FAILURE, first + o, lost, failed)
     last = contract_event(session, EventKind.CONTRACT_ENDED, Cause.EXPIRY, first, 5e5)
     named = [session.names[first + o] for o in (1, 3, 2)]
     assert told_of(session, 0) == [
