@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from experiments.evidence.claims.catalogue import CLAIMS, Claim, check_arms
 from experiments.evidence.claims.figures import draw_finding, draw_joint, draw_map
-from experiments.evidence.claims.flips import Reach, Trial
+from experiments.evidence.claims.flips import IDLE_DRAWS, Reach, Trial
 from experiments.evidence.claims.inference import FAMILY_ERROR
 from experiments.evidence.claims.judge import Finding, examine
 from experiments.evidence.claims.lab import Changes, Lab
@@ -276,7 +276,9 @@ def _table_of_ranges(ranges: Ranges) -> list[str]:
         "", "| parameter | base | from | to | unit | why this range |", "|---|---|---|---|---|---|",
     ]  # fmt: skip
     for span in ranges.spans:
-        why = span.reason + (" (moves nothing in any arm)" if span in ranges.idle else "")
+        why = span.reason + (
+            f" (moves nothing in any arm on the first {IDLE_DRAWS} draws: set aside)" if span in ranges.idle else ""
+        )
         lines.append(
             f"| `{span.name}` | {_minus(span.words(0.0))} | {_minus(span.words(-1.0))} | {_minus(span.words(1.0))} | {span.unit} | {why.strip()} |"
         )

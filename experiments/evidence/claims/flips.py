@@ -28,8 +28,8 @@ from experiments.evidence.claims.judge import Probe
 from experiments.evidence.claims.lab import Changes, Lab
 from experiments.evidence.claims.spans import Span
 
-#: Draws on which a parameter that moves nothing is told: measures are compared bit by bit, in every arm.
-_IDLE_DRAWS = 2
+#: Draws on which a parameter that moves nothing is told, and set aside: measures are compared bit by bit, in every arm.
+IDLE_DRAWS = 2
 #: Part of the budget that the screen may take, and the least and most draws of it.
 _SCREEN_PART, _LEAST_DRAWS, _MOST_DRAWS = 0.4, 2, 32
 #: Part of what is left of the budget before the tests that is kept for locating flips.
@@ -183,7 +183,7 @@ class Search:
         """Play both ends of every range on few draws; ranges that move nothing are set aside."""
         self.lab.stage = "screen"
         ends = [(span, u) for span in self.spans for u in span.sides]
-        first = range(min(_IDLE_DRAWS, self.runs))
+        first = range(min(IDLE_DRAWS, self.runs))
         self.lab.need((cell, first) for span, u in ends for cell in self._cells(span.at(u)))
         self.idle = [span for span in self.spans if not self._acts(span, first)]
         kept = [(span, u) for span, u in ends if span not in self.idle]

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm, t
 
+from experiments.statistics import interval, resamples
+
 #: Runs that the common variance counts for beside those of an end itself.
 _PRIOR_RUNS = 4.0
 #: Least part of the ends that is taken to change the effect a lot, and steps until the estimate stands.
@@ -158,7 +160,7 @@ def share_above(shifts: Sequence[Shift], base: float, base_error: float, least: 
         mean, error = _moderated([s._replace(mean=s.mean - middle) for s in of])
         return float(_chances(mean, error, _spread(mean, error), base + middle, doubt, least).mean())
 
-    rows = np.random.default_rng(1).integers(0, len(known), (draws, len(known)))
-    low, high = np.quantile([share([known[k] for k in row]) for row in rows], (0.025, 0.975))
+    rows = resamples(len(known), draws)
+    low, high = interval(np.array([share([known[k] for k in row]) for row in rows]))
     counted = float(np.mean([base + s.mean > least for s in known]))
-    return Share(share(known), float(low), float(high), counted)
+    return Share(share(known), low, high, counted)

@@ -26,7 +26,7 @@ class Ranges:
 
     spans: list[Span]
     left_out: list[LeftOut]
-    #: Parameters that move nothing in any arm.
+    #: Parameters that move nothing in any arm on the first draws: set aside.
     idle: list[Span]
     reaches: Mapping[str, Reach]
     joint: Joint
