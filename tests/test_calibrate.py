@@ -25,7 +25,7 @@ from experiments.evidence.calibration.search import all_residuals, best, evaluat
 from experiments.many import play_many
 from experiments.sweeps.store import Store, StoreError
 from simulation.runs import InvariantError
-from simulation.scenario.config import load_scenario, set_path
+from simulation.scenario.config import get_path, load_scenario, set_path
 from simulation.scenario.faults import ConfigError
 from tests.conftest import BASE_FILE, ROOT
 
@@ -475,8 +475,11 @@ def test_shipped_calibrations_can_be_read_and_name_their_sources(file):
         assert m.why and m.grade and [name for name in m.source.split(", ") if name not in known] == []
     assert all(calibration.reasons)
     assert ((calibration.start >= 0.0) & (calibration.start <= 1.0)).all()
-    assert calibration.values(calibration.start)["drivers.demand.growth.0"] == 0.0
-    assert months_needed(calibration.moments) == 24
+    standing = {axis.path: get_path(calibration.scenario, axis.path) for axis in calibration.axes}
+    assert calibration.values(calibration.start) == pytest.approx(standing, rel=1e-7)
+    # The objective ends where it may, and what is held out begins after it.
+    last = ordinal(calibration.search.until) - ordinal(calibration.scenario.run.start)
+    assert months_needed(calibration.moments) <= last + 1 < months_needed(calibration.held_out)
 
 
 def test_errors_of_records_by_grade(toy):
