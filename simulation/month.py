@@ -19,8 +19,8 @@ from agents.lenders.calls import watch_coins, watch_covenants
 from agents.lenders.failure import fail_lenders, withdraw_commitments
 from agents.lenders.funding import fund_lenders, pay_lines
 from agents.lenders.marks import count_unsold, provide, revalue
-from agents.lenders.workouts import judge_borrowers, swap_hopeless, watch_sweeps
 from agents.lenders.runs import call_lines, meet_calls, run_deposits, set_haircut
+from agents.lenders.workouts import judge_borrowers, swap_hopeless, watch_sweeps
 from agents.miners.notes import issue_notes
 from agents.operators.debt_service import (
     accrue,

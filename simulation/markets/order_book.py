@@ -66,7 +66,12 @@ def list_asks(w, clock, seller, forced, n_items, n_asks):
         while k >= 0:
             lot = w.lots[k]
             here = 1 if lot.site >= 0 else 0
-            if lot.offered > 0.0 and lot.chip == kind // 2 and here == kind % 2 and is_forced(lot.reason) == (forced == 1):
+            if (
+                lot.offered > 0.0
+                and lot.chip == kind // 2
+                and here == kind % 2
+                and is_forced(lot.reason) == (forced == 1)
+            ):
                 w.ask[RESERVE, n_asks] = max(lot.reserve, w.chips[lot.chip].scrap)
                 w.ask[UNITS, n_asks] = lot.offered
                 w.ask_lot[n_asks] = k

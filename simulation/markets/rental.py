@@ -12,10 +12,10 @@ import math
 from agents.miners.rigs import mine
 from agents.rule import rule
 from agents.tables.buyers import free_power
-from agents.tables.loans import recover
 from agents.tables.ledger import Flow
-from agents.valuation import monthly_rent
+from agents.tables.loans import recover
 from agents.tables.operators import OperatorKind, OperatorStatus, occupy, sell_coins
+from agents.valuation import monthly_rent
 from simulation.markets.auction import rank_down
 
 #: Supply that is not nothing, to divide by (performance units).
@@ -53,9 +53,7 @@ def earn_receivership(w, clock, lot, op):
     chip = w.chips[lot.chip]
     place = w.operators[lot.site]
     units = lot.units * receiver_share(lot, clock, terms)
-    rent = monthly_rent(
-        clock.rent, terms.rental_hours, chip.performance, place.utilisation, terms.rental_overhead
-    )
+    rent = monthly_rent(clock.rent, terms.rental_hours, chip.performance, place.utilisation, terms.rental_overhead)
     usd = units * max(0.0, rent - place.hosting * chip.power)
     if usd <= 0.0:
         return

@@ -15,12 +15,12 @@ from simulation.markets.order_book import (
     ASKS,
     FILL,
     HOPS,
-    WEEKS_OF,
     ORDERS,
     REACHED,
     SELLER,
     SOLD,
     UNITS,
+    WEEKS_OF,
     search_cost,
 )
 

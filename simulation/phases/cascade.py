@@ -27,9 +27,7 @@ def bring_block(w, clock, g, units, days):
     """
     chip = w.chips[g]
     node = len(w.lenders) - 1
-    event = log_event(
-        w.events, clock, EventKind.SHOCK, Cause.IMPOSED, node, -1, g, units, units * chip.appraisal, -1
-    )
+    event = log_event(w.events, clock, EventKind.SHOCK, Cause.IMPOSED, node, -1, g, units, units * chip.appraisal, -1)
     k = open_lot(
         w.lots, w.first_lot, clock, node, g, units, clock.month - chip.mean_age, clock.month, chip.appraisal, -1
     )

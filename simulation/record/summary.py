@@ -35,7 +35,11 @@ SUMMARY = (
     Measure("debt_miners_peak", "USD", "largest debt of miners"),
     Measure("issuance_2024", "USD", "GPU-backed loans drawn in the first twelve months"),
     Measure("issuance_2025", "USD", "GPU-backed loans drawn in the second twelve months"),
-    Measure("losses", "USD", "credit losses of all creditors, claims still open at their collateral, debt swapped for equity"),
+    Measure(
+        "losses",
+        "USD",
+        "credit losses of all creditors, claims still open at their collateral, debt swapped for equity",
+    ),
     Measure("hidden_peak", "USD", "largest hidden losses: secured debt above the going-concern value behind it"),
     Measure("waivers", "count", "covenants waived, loans extended, debts swapped"),
     Measure("loss_share", "ratio", "losses over the peak of GPU-backed debt"),

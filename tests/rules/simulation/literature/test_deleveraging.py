@@ -175,7 +175,9 @@ def test_what_proceeds_bring_beyond_the_debt_is_cash():
     banks = table(INSTITUTION, [{"cash": 1.0, "loan": 25.0}, {"cash": 2.0, "loan": 89.0}])
     lots = holdings((0, 30.0), (1, 9.0), (0, 50.0), (1, 6.0))
     lots.offered[:] = 10.0, 0.0, 20.0, 5.0
-    clear_sales(banks, np.array([0, 2, 4]), lots, assets(10.0, 2.0, impact=2.0), conduct(repay=1, form=ImpactForm.LINEAR))
+    clear_sales(
+        banks, np.array([0, 2, 4]), lots, assets(10.0, 2.0, impact=2.0), conduct(repay=1, form=ImpactForm.LINEAR)
+    )
     # 40 for a loan of 25; 80 and 9 for one of 89.
     assert banks.loan == pytest.approx([0.0, 0.0])
     assert banks.cash == pytest.approx([1.0 + 15.0, 2.0])

@@ -119,7 +119,9 @@ def test_booked_value_headroom_coverage_and_life_are_those_of_performing_secured
     assert row.debt_life == pytest.approx((100.0 * 200.0 + 300.0 * 15.0 + 600.0 * 99.0) / 1000.0)
 
 
-@pytest.mark.parametrize(("amortisation", "month", "life"), [(5.0, 9, 20.0), (0.5, 9, 200.0), (0.0, 9, 3.0), (0.0, 14, 0.0)])
+@pytest.mark.parametrize(
+    ("amortisation", "month", "life"), [(5.0, 9, 20.0), (0.5, 9, 200.0), (0.0, 9, 3.0), (0.0, 14, 0.0)]
+)
 def test_a_loan_lives_as_long_as_it_is_paid_down_or_to_its_maturity(amortisation, month, life):
     w = small_world()
     loan = w.loans[add_loan(w, usd=100.0, amortisation=amortisation, maturity=12)]
