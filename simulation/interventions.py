@@ -30,7 +30,9 @@ def sell_block(world: World, chips: list[str], chip: str, units: float, days: in
     clock = world.clock[0]
     waiting = float(clock.imposed_units)
     if waiting > 0.0 and clock.imposed_chip != chips.index(chip):
-        raise ValueError(f"{waiting:,.0f} {chips[clock.imposed_chip]} wait for the next round: let them come to market first")
+        raise ValueError(
+            f"{waiting:,.0f} {chips[clock.imposed_chip]} wait for the next round: let them come to market first"
+        )
     clock.imposed_chip = chips.index(chip)
     clock.imposed_units = waiting + float(units)
     clock.imposed_days = int(days)

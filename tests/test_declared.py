@@ -42,7 +42,7 @@ SETTINGS: tuple[tuple[str, dict[str, Any], int], ...] = (
     ("base", SMALL, 2),
     ("base", {**HARD, "market.venue": "inverse_demand", "drivers.coin.path": "regime", "run.months": 36}, 3),
     ("base", {**HARD, "market.venue": "exchange", "drivers.coin.path": "bootstrap", "networks.redraw": True}, 2),
-    ("base", {**HARD, "policy.backstop.capacity": 1e9, "policy.backstop.trigger": 0.05, "policy.insurance.coverage": 0.5, "policy.insurance.premium": 0.01}, 2),
+    ("base", {**HARD, "policy.backstop.capacity": 1e9, "policy.backstop.trigger": 0.05, "market.receivership": 0.0, "buyers.budget_scale": 0.05, "policy.insurance.coverage": 0.5, "policy.insurance.premium": 0.01}, 2),
     ("base", {**SMALL, "run.months": 60, "policy.ltv_slope": 2.0, "policy.disclosure": 0.5}, 2),
     ("base", {**HARD, "drivers.block.units": 5000, "drivers.block.month": 6}, 2),
     ("base", {**HARD, "lenders.mark_to_market": 1.0, "lenders.max_ltv": 1.0, "run.months": 36}, 3),

@@ -79,7 +79,7 @@ print(len(met), int((world.operators.status == 2).sum()), int((world.lenders.sta
 STRESS = {
     "run.months": 14, "drivers.regimes.first_month": 2, "drivers.regimes.entry": 0.5, "drivers.demand.stress_drift": -0.5,
     "neoclouds.count": 8, "miners.count": 5, "customers.enterprise.hazard_stress": 0.2, "vendor.capacity": 1e9, "vendor.first": 3, "notes.first_month": 1, "lenders.capital_scale": 0.1, "lenders.max_ltv": 1.0,
-    "lenders.mark_to_market": 1.0, "lenders.bdc.count": 4, "lenders.runnable_scale": 2.0, "buyers.enterprise.count": 10,
+    "credit.term_contracts": 2.0, "credit.forbearance": False, "lenders.mark_to_market": 1.0, "lenders.bdc.count": 4, "lenders.runnable_scale": 2.0, "buyers.enterprise.count": 10,
 }  # fmt: skip
 
 
@@ -120,7 +120,9 @@ def test_every_rule_of_the_month_stands_in_the_file_of_its_actor():
     assert homes["renegotiate"] == "agents/customers/contracts.py"
     assert homes["fail_lenders"] == "agents/lenders/failure.py"
     assert all((ROOT / file).exists() for file in homes.values())
-    assert len(homes) + 3 == sum(len(phase.rules) for phase in PHASES)  # revalue, count_unsold, provide come twice
+    assert len(homes) + 4 == sum(
+        len(phase.rules) for phase in PHASES
+    )  # revalue, count_unsold, provide, judge_borrowers come twice
 
 
 # --- layers ---------------------------------------------------------------------------------------------------------
@@ -128,12 +130,12 @@ def test_every_rule_of_the_month_stands_in_the_file_of_its_actor():
 #: From the ground up; a module imports from its own layer (without circles) and from those below.
 LAYERS = (
     ("agents.rule", "agents.schema", "agents.views"),
-    ("agents.tables", "agents.valuation"),
+    ("agents.tables", "agents.valuation", "agents.strips"),
     ("agents.lenders", "agents.buyers", "agents.customers"),
     ("agents.miners",),
     ("agents.operators",),
     ("simulation.scenario",),
-    ("simulation.markets.auction", "simulation.markets.impact", "simulation.markets.tape"),
+    ("simulation.markets.auction", "simulation.markets.impact", "simulation.markets.rows", "simulation.markets.tape"),
     ("simulation.world",),
     ("simulation.markets",),
     ("simulation.record",),

@@ -181,7 +181,9 @@ def sweep_cash(w, clock):
     for k in range(clock.used_loans):
         loan = w.loans[k]
         if loan.status == LoanStatus.PERFORMING and loan.sweep == 1 and claims[loan.borrower] > 0.0:
-            pay_loan(loan, claims[loan.borrower] * loan.principal, w.operators[loan.borrower], w.lenders[loan.lender], w.book)
+            pay_loan(
+                loan, claims[loan.borrower] * loan.principal, w.operators[loan.borrower], w.lenders[loan.lender], w.book
+            )
 
 
 @rule

@@ -67,7 +67,11 @@ LENDER = Table(
         f("rationing", "elasticity", "cut of the advance rate for a year's losses as a share of the book"),
         f("advance_rate", "ratio", "advance rate offered now"),
         f("losses_year", "USD", "losses of the last twelve months (exponentially weighted), allowances included"),
-        f("losses", "USD", "lost for good since the start: written off, swapped, sold below the claim, not repaid by a failed lender"),
+        f(
+            "losses",
+            "USD",
+            "lost for good since the start: written off, swapped, sold below the claim, not repaid by a failed lender",
+        ),
         f("passed", "USD", "losses passed on when it failed: what depositors, policyholders and investors did not get"),
         f("passed_lines", "USD", "the same to the lenders of its lines"),
         f("losses_month", "USD", "losses recognised since it last set its terms, allowances included"),

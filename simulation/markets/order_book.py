@@ -16,6 +16,28 @@ from agents.tables.clock import WEEKS, Fault, stop_run
 from agents.tables.events import SaleReason
 from agents.tables.operators import can_bid
 from simulation.markets.auction import DUST
+from simulation.markets.rows import (
+    ASKS,
+    CAP,
+    CHIP,
+    COOLED,
+    COOLING,
+    FEE,
+    HOPS,
+    LARGEST,
+    LIMIT,
+    MONEY,
+    ORDERS,
+    PLACE,
+    POWER,
+    PURSE,
+    REACHED,
+    RESERVE,
+    SELLER,
+    SITE,
+    UNITS,
+    WEEKS_OF,
+)
 from simulation.markets.tape import TapeRow, note_row
 
 
@@ -34,14 +56,6 @@ class Search(IntEnum):
     FIXED = 1
 
 
-#: Rows of ``w.item``; behind the last item stand the ends of its asks and orders.
-SELLER, CHIP, PLACE, WEEKS_OF, REACHED, ASKS, ORDERS, ITEM_ROWS = range(8)
-#: Rows of ``w.order``: what a bid says.
-LIMIT, FEE, POWER, COOLED, CAP, PURSE, FILL, HOPS, ORDER_ROWS = range(9)
-#: Rows of ``w.ask``.
-RESERVE, UNITS, SOLD, ASK_ROWS = range(4)
-#: Rows of ``w.purse``: what a bidder has for all items; less than nothing when it is not sound enough to bid.
-MONEY, SITE, COOLING, LARGEST, PURSE_ROWS = range(5)
 #: Who is not sound enough to bid.
 _NOT_SOUND = -1.0
 
@@ -237,7 +251,7 @@ def call_contacts(w, clock, terms, i, n, noting):
     reached = search_reach(terms, count_known(w, seller, everybody), w.item[WEEKS_OF, i], units * w.chips[g].appraisal)
     w.item[REACHED, i] = reached
     # Room for all of them, for the backstop, and for the order that is drafted last.
-    if not noting and n + reached + 2 > w.order.shape[1]:
+    if not noting and n + reached + 2 > len(w.bidder):
         stop_run(clock, Fault.ORDERS_FULL, n, 0.0)
         return n
     best = 0.0

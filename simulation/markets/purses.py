@@ -10,8 +10,8 @@ Stier-Moses and Wilkens (2022): the same prices are a first-price pacing equilib
 How it is computed: proportional response (Zhang 2011; for buyers that may keep money: Gao and Kroer 2020). Each buyer puts on
 an item what it gained there last time, v_e x_e, cut in proportion where that is more than its money; the price of an item
 is the money on it over what is offered, never below a reserve that binds. Everybody responds to the last round of prices, so
-that no order matters. After a fixed number of sweeps those who would pay above their limit are left out, and what is not
-feasible is rationed in proportion.
+that no order matters. That says how buyers split what they have among the items; with its part of money and power set
+apart, each item then clears by itself, exactly, in a uniform-price auction with budgets (:mod:`simulation.markets.auction`).
 """
 
 from __future__ import annotations
@@ -19,17 +19,14 @@ from __future__ import annotations
 import math
 
 from agents.rule import entry, rule
+from simulation.markets.auction import clear_budget_auction
+from simulation.markets.rows import BUDGET, COLD, GAIN, GROSS, MOST, NET, PUT, SPEND, TAKEN, USED
 
-#: Sweeps of responses. Prices are then within about one part in a hundred of where they settle (see the specifications).
+#: Sweeps of responses.
 SWEEPS = 60
-#: Times that bids above their limit are left out and the price is set again.
-_AGAIN = 8
-#: A hair less than all: sums in another order stay within. A hair of tolerance for who pays just its limit.
+#: A hair less than all: sums in another order stay within. What is not nothing, to divide by.
 _HAIR = 1e-12
-_SAME = 1e-9
-#: Rows of the working memory. By edge: what a unit costs over the price, money put on it, units taken. By buyer: what it
-#: gained, power and cooled power that it would use.
-GROSS, SPEND, TAKEN, GAIN, USED, COLD, WORKING_ROWS = range(7)
+_SOME = 1e-300
 
 
 @rule
@@ -98,40 +95,22 @@ def put_money(n, buyer, limit, kw, liquid, purse, money, site, cooling, working)
 
 
 @rule
-def leave_out(first_ask, last_ask, reserve, units, first, last, limit, working):
-    """Return the price of an item without the bids that it exceeds; their money is taken off it."""
-    price = 0.0
-    for _ in range(_AGAIN):
-        price = price_of(money_on(first, last, working), reserve, units, first_ask, last_ask)
-        out = False
-        for e in range(first, last):
-            if working[SPEND, e] > 0.0 and price * working[GROSS, e] > limit[e] * (1.0 + _SAME):
-                working[SPEND, e] = 0.0
-                out = True
-        if not out:
-            return price
-    for e in range(first, last):
-        # Who is left then pays its limit at most: the price is the lowest limit.
-        if working[SPEND, e] > 0.0:
-            price = min(price, limit[e] / working[GROSS, e])
-    return price
+def set_apart(e, buyer, limit, kw, liquid, cap, purse, money, site, cooling, working):
+    """Set a bid's part of what its buyer has: the most units and the most money, net of the broker, for this item.
 
-
-@rule
-def take(first_ask, last_ask, reserve, units, first, last, price, cap, working):
-    """Write what bids take of an item at its price, in proportion where that is more than is offered at it."""
-    wanted = 0.0
-    for e in range(first, last):
-        x = min(cap[e], working[SPEND, e] / (price * working[GROSS, e])) if price > 0.0 else 0.0
-        working[TAKEN, e] = x
-        wanted += x
-    offered = 0.0
-    for a in range(first_ask, last_ask):
-        if reserve[a] <= price:
-            offered += units[a]
-    if wanted > offered:
-        for e in range(first, last):
-            working[TAKEN, e] *= offered / wanted
+    Money goes by what it put on each item, power by what it would use there; who has more of either than it would use
+    may use all of it.
+    """
+    b = buyer[e]
+    usd = min(purse[e], money[b] * working[SPEND, e] / max(_SOME, working[PUT, b]))
+    units = cap[e]
+    if kw[e] > 0.0:
+        units = min(units, site[b] * working[TAKEN, e] / max(_SOME, working[USED, b]))
+    if liquid[e] > 0.0:
+        units = min(units, cooling[b] * working[TAKEN, e] / max(_SOME, working[COLD, b]))
+    working[NET, e] = limit[e] / working[GROSS, e]
+    working[MOST, e] = units * (1.0 - _HAIR)
+    working[BUDGET, e] = usd / working[GROSS, e] * (1.0 - _HAIR)
 
 
 @rule
@@ -151,102 +130,43 @@ def group_by_buyer(buyer, n, n_buyers, start, by_buyer):
     start[0] = 0
 
 
-@rule
-def hand_out(first_ask, last_ask, reserve, units, price, sold, ask_fill):
-    """Fill asks from the lowest reserve up to ``sold`` units, those at one reserve in proportion; return what was filled."""
-    left = sold
-    level = -1.0
-    while left > 0.0:
-        least = math.inf
-        for a in range(first_ask, last_ask):
-            if level < reserve[a] <= price:
-                least = min(least, reserve[a])
-        if least == math.inf:
-            break
-        here = 0.0
-        for a in range(first_ask, last_ask):
-            if reserve[a] == least:
-                here += units[a]
-        share = min(1.0, left / here) if here > 0.0 else 0.0
-        for a in range(first_ask, last_ask):
-            if reserve[a] == least:
-                ask_fill[a] = share * units[a]
-        left = left - here if left > here else 0.0
-        level = least
-    return sold - left
-
-
-@rule
-def ration(n_buyers, start, by_buyer, item_of, price, money, site, cooling, kw, liquid, working):
-    """Cut what each buyer takes to what it can pay and place: in proportion, where the sweeps have not quite settled."""
-    for b in range(n_buyers):
-        spent = 0.0
-        used = 0.0
-        cooled = 0.0
-        for j in range(start[b], start[b + 1]):
-            e = by_buyer[j]
-            spent += working[TAKEN, e] * price[item_of[e]] * working[GROSS, e]
-            used += working[TAKEN, e] * kw[e]
-            cooled += working[TAKEN, e] * liquid[e]
-        share = 1.0
-        if spent > max(0.0, money[b]):
-            share = max(0.0, money[b]) / spent
-        if used > site[b]:
-            share = min(share, site[b] / used)
-        if cooled > cooling[b]:
-            share = min(share, cooling[b] / cooled)
-        if share < 1.0:
-            for j in range(start[b], start[b + 1]):
-                # A hair less: sums in another order stay within.
-                working[TAKEN, by_buyer[j]] *= share * (1.0 - _HAIR)
-
-
 @entry
 def clear_purses(
     ask_ptr, edge_ptr, n_items, reserve, units, buyer, limit, fee, kw, liquid, cap, purse, n_buyers, money, site, cooling,
-    price, fill, ask_fill, working, item_of, start, by_buyer,
+    price, fill, ask_fill, working, start, by_buyer, ranking,
 ):  # fmt: skip
     """Clear ``n_items`` items at once: write their prices (USD/GPU, 0 without a trade), fills of bids and of asks (GPU).
 
     Asks of item i are ``ask_ptr[i]:ask_ptr[i + 1]`` with ``reserve`` and ``units``; its bids ``edge_ptr[i]:edge_ptr[i + 1]``
     with ``buyer``, ``limit`` (the most that a unit costs it, fee included), ``fee`` (share of the price on top), ``kw`` and
     ``liquid`` (power and cooled power a unit takes), ``cap`` (units) and ``purse`` (USD at most on this item). Buyer b has
-    ``money``, ``site`` and ``cooling`` for all. The last four arrays are working memory: WORKING_ROWS x (bids, or buyers),
-    the item of each bid, and bids grouped by buyer.
+    ``money``, ``site`` and ``cooling`` for all. Working memory: WORKING_ROWS x (bids, or buyers), bids grouped by buyer, and
+    three rows of integers, as long as an item has bids or asks.
 
-    Exact: nobody pays above its limit or more than it has, no ask below its reserve, both sides agree, no order matters.
-    Approximate: prices after a number of sweeps.
+    Exact: nobody pays above its limit or more than it has, no ask below its reserve, both sides agree, each item clears, no
+    order matters. Approximate: how buyers split what they have, after a number of sweeps.
     """
     n = edge_ptr[n_items]
     group_by_buyer(buyer, n, n_buyers, start, by_buyer)
-    for i in range(n_items):
-        price[i] = 0.0
-        for e in range(edge_ptr[i], edge_ptr[i + 1]):
-            item_of[e] = i
-            working[GROSS, e] = 1.0 + fee[e]
-            b = buyer[e]
-            working[SPEND, e] = min(purse[e], money[b] / (start[b + 1] - start[b]))
+    for e in range(n):
+        b = buyer[e]
+        working[GROSS, e] = 1.0 + fee[e]
+        working[SPEND, e] = min(purse[e], money[b] / (start[b + 1] - start[b]))
     for _ in range(SWEEPS):
         respond(ask_ptr, edge_ptr, n_items, reserve, units, buyer, limit, kw, liquid, cap, n_buyers, price, working)
         put_money(n, buyer, limit, kw, liquid, purse, money, site, cooling, working)
+    for b in range(n_buyers):
+        working[PUT, b] = 0.0
+        for j in range(start[b], start[b + 1]):
+            working[PUT, b] += working[SPEND, by_buyer[j]]
+    for e in range(n):
+        set_apart(e, buyer, limit, kw, liquid, cap, purse, money, site, cooling, working)
     for i in range(n_items):
-        for a in range(ask_ptr[i], ask_ptr[i + 1]):
-            ask_fill[a] = 0.0
-        if edge_ptr[i + 1] > edge_ptr[i]:
-            price[i] = leave_out(
-                ask_ptr[i], ask_ptr[i + 1], reserve, units, edge_ptr[i], edge_ptr[i + 1], limit, working
-            )
-            take(ask_ptr[i], ask_ptr[i + 1], reserve, units, edge_ptr[i], edge_ptr[i + 1], price[i], cap, working)
-    ration(n_buyers, start, by_buyer, item_of, price, money, site, cooling, kw, liquid, working)
-    for i in range(n_items):
-        sold = 0.0
-        for e in range(edge_ptr[i], edge_ptr[i + 1]):
-            fill[e] = working[TAKEN, e]
-            sold += fill[e]
-        if sold <= 0.0:
-            price[i] = 0.0
-            continue
-        filled = hand_out(ask_ptr[i], ask_ptr[i + 1], reserve, units, price[i], sold, ask_fill)
-        if filled < sold:
-            for e in range(edge_ptr[i], edge_ptr[i + 1]):
-                fill[e] *= filled / sold
+        first = edge_ptr[i]
+        last = edge_ptr[i + 1]
+        asks = ask_ptr[i]
+        price[i], _volume = clear_budget_auction(
+            working[NET, first:last], working[MOST, first:last], working[BUDGET, first:last], last - first,
+            reserve[asks : ask_ptr[i + 1]], units[asks : ask_ptr[i + 1]], ask_ptr[i + 1] - asks, ranking[0], ranking[1],
+            ranking[2], fill[first:last], ask_fill[asks : ask_ptr[i + 1]],
+        )  # fmt: skip

@@ -11,18 +11,8 @@ from agents.tables.loans import pay_loan, recover
 from agents.tables.lots import close_lot, receive_units
 from agents.tables.operators import OperatorStatus, occupy
 from simulation.markets.auction import DUST
-from simulation.markets.order_book import (
-    ASKS,
-    FILL,
-    HOPS,
-    ORDERS,
-    REACHED,
-    SELLER,
-    SOLD,
-    UNITS,
-    WEEKS_OF,
-    search_cost,
-)
+from simulation.markets.order_book import search_cost
+from simulation.markets.rows import ASKS, FILL, HOPS, ORDERS, REACHED, SELLER, SOLD, UNITS, WEEKS_OF
 
 
 @rule

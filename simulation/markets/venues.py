@@ -16,7 +16,9 @@ from agents.tables.lots import withdraw_offer
 from agents.tables.operators import OperatorStatus
 from simulation.markets.auction import DUST
 from simulation.markets.impact import price_left
-from simulation.markets.order_book import (
+from simulation.markets.order_book import Venue, call_all, call_contacts, is_forced, list_asks, note_bid, read_purses
+from simulation.markets.purses import clear_purses
+from simulation.markets.rows import (
     ASKS,
     CAP,
     CHIP,
@@ -35,15 +37,7 @@ from simulation.markets.order_book import (
     SITE,
     SOLD,
     UNITS,
-    Venue,
-    call_all,
-    call_contacts,
-    is_forced,
-    list_asks,
-    note_bid,
-    read_purses,
 )
-from simulation.markets.purses import clear_purses
 from simulation.markets.settlement import pay_search, sell_units, settle_item
 from simulation.markets.tape import TapeRow, note_row
 
@@ -144,7 +138,7 @@ def clear_items(w, clock, n_items):
     clear_purses(
         w.item[ASKS], w.item[ORDERS], n_items, w.ask[RESERVE], w.ask[UNITS], w.bidder, w.order[LIMIT], w.order[FEE],
         w.order[POWER], w.order[COOLED], w.order[CAP], w.order[PURSE], len(w.value), w.purse[MONEY], w.purse[SITE],
-        w.purse[COOLING], w.price, w.order[FILL], w.ask[SOLD], w.working, w.item_of, w.start, w.by_bidder,
+        w.purse[COOLING], w.price, w.order[FILL], w.ask[SOLD], w.working, w.start, w.by_bidder, w.ranking,
     )  # fmt: skip
     for i in range(n_items):
         g = w.item[CHIP, i]

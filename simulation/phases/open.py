@@ -77,6 +77,7 @@ def open_books(w, clock):
         lender.lent_month = 0.0
         lender.left_month = 0.0
         lender.run_share = 0.0
+        lender.call_due = 0.0
         lender.loss_event = -1
         lender.loss_event_usd = 0.0
     for op in w.operators:

@@ -154,7 +154,9 @@ class Notes(Section):
         range=(0.7, 1.2),
         because="from holders that want cover to holders that hope",
     )
-    issue_limit: float = par(0.5, "ratio", "debt over cash, coins, rigs and GPUs up to which new notes are bought", ge=0)
+    issue_limit: float = par(
+        0.5, "ratio", "debt over cash, coins, rigs and GPUs up to which new notes are bought", ge=0
+    )
     margin_ltv: float = par(
         0.5, "ratio", "loan to value of coin loans at origination", "btc_loan_ltv_origination", ge=0, lt=1
     )
@@ -223,7 +225,11 @@ class Buyers(Section):
     scrap: MerchantKind = MerchantKind(count=20, budget=6e6)
     fund: FundKind = FundKind()
     entry_delay: int = par(
-        11, "month", "months from committed to invested: outside capital must organise", "rig_capital_delay_after_peak", ge=1
+        11,
+        "month",
+        "months from committed to invested: outside capital must organise",
+        "rig_capital_delay_after_peak",
+        ge=1,
     )
     entry_hurdle: float = par(
         0.3, "log", "gain (value in use over price of forced lots) above which outside capital comes", ge=0
@@ -232,7 +238,9 @@ class Buyers(Section):
         0.1, "1/month", "capital committed a month for each unit of gain above it, over the budgets of users", ge=0
     )
     entry_memory: float = par(0.7, "ratio", "weight of the past in the observed gain", ge=0, lt=1)
-    exit_speed: float = par(0.1, "1/month", "part of its money that a fund pays back a month while nothing is cheap", ge=0, le=1)
+    exit_speed: float = par(
+        0.1, "1/month", "part of its money that a fund pays back a month while nothing is cheap", ge=0, le=1
+    )
     budget_scale: float = par(1.0, "ratio", "multiplies every budget", ge=0)
     power_scale: float = par(1.0, "ratio", "multiplies every buyer's power", ge=0)
     refill: float = par(0.10, "1/month", "share of the budget replenished a month (capital moves slowly)", ge=0, le=1)

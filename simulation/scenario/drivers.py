@@ -15,7 +15,10 @@ class Chip(Section):
     end_of_sale: int = par(999, "month", "month from which it is no longer sold new")
     list_price: float = par(..., "USD/GPU", "list price of the hardware", "price_h100_8gpu_node", gt=0)
     supply: float = par(
-        0.0, "GPU/month", "new units that the vendor can deliver to this market in a month: orders queue (0: any number)", ge=0
+        0.0,
+        "GPU/month",
+        "new units that the vendor can deliver to this market in a month: orders queue (0: any number)",
+        ge=0,
     )
     performance: float = par(
         ...,

@@ -38,7 +38,12 @@ class Sites(Section):
         0.10, "1/month", "growth of an operator's sites a month for each unit of Tobin's q above one", ge=0
     )
     growth_limit: float = par(
-        0.08, "1/month", "largest growth of an operator's sites that is begun in a month", "coreweave_active_mw", ge=0, le=1
+        0.08,
+        "1/month",
+        "largest growth of an operator's sites that is begun in a month",
+        "coreweave_active_mw",
+        ge=0,
+        le=1,
     )
     build_months: int = par(12, "month", "mean months from begun to live", "dc_build_months_abilene", ge=1)
     cost: float = par(
@@ -97,20 +102,39 @@ class Credit(Section):
     dscr_months: int = par(3, "month", "months below one that trip the DSCR covenant", "iren_dscr_covenant", ge=1)
     dscr_cash: float = par(2.0, "month", "debt service in cash that excuses a thin DSCR", "ddtl2_min_liquidity", ge=0)
     term_contracts: float = par(
-        0.4, "share", "contracted share of an operator's capacity from which it borrows on contracted cash flow (above 1: nobody)", ge=0
+        0.4,
+        "share",
+        "contracted share of an operator's capacity from which it borrows on contracted cash flow (above 1: nobody)",
+        ge=0,
     )
-    term_months: float = par(60.0, "month", "months over which a term loan is repaid, to nothing", "ddtl2_tenor_from_draw", ge=6)
+    term_months: float = par(
+        60.0, "month", "months over which a term loan is repaid, to nothing", "ddtl2_tenor_from_draw", ge=6
+    )
     term_dscr: float = par(1.15, "ratio", "DSCR covenant of term loans", "ddtl4_dscr_covenant", ge=0)
     term_realised: float = par(
-        0.85, "ratio", "covenant of term loans: contract revenue received over that signed", "ddtl3_contract_realisation_min", ge=0
+        0.85,
+        "ratio",
+        "covenant of term loans: contract revenue received over that signed",
+        "ddtl3_contract_realisation_min",
+        ge=0,
     )
     term_holiday: int = par(21, "month", "months from the draw to the first DSCR test", "ddtl3_dscr_min", ge=0)
     non_recourse: float = par(
-        0.105, "share", "part of term loans for which only the vehicle stands", "coreweave_nonrecourse_share", ge=0, le=1
+        0.105,
+        "share",
+        "part of term loans for which only the vehicle stands",
+        "coreweave_nonrecourse_share",
+        ge=0,
+        le=1,
     )
     forbearance: bool = par(True, "flag", "lenders that can afford it wait when that is worth more than seizure")
     seizure_cost: float = par(
-        0.175, "share", "cost of seizure and sale over what it brings", "equipment_auction_commission_analogue", ge=0, lt=1
+        0.175,
+        "share",
+        "cost of seizure and sale over what it brings",
+        "equipment_auction_commission_analogue",
+        ge=0,
+        lt=1,
     )
     reset_margin: float = par(0.33, "ratio", "room that a waiver leaves, over the usual covenant margin", ge=0)
     amendment_fee: float = par(0.005, "1/year", "rise of the rate with each amendment", ge=0)
@@ -153,7 +177,9 @@ class Credit(Section):
         0.01, "share", "smallest margin call over the loan's principal (minimum transfer amount)", ge=0, lt=1
     )
     arrears_turns: int = par(2, "round", "rounds in which posted lots may sell before a lender decides", ge=0)
-    call_cash: float = par(1.0, "month", "general costs and debt service without balloons kept in cash when a margin call is met", ge=0)
+    call_cash: float = par(
+        1.0, "month", "general costs and debt service without balloons kept in cash when a margin call is met", ge=0
+    )
     sale_reserve: float = par(0.4, "ratio", "reserve of lots sold to meet arrears, over the own value in use", ge=0)
     initial_pledged: float = par(0.7, "share", "share of the opening lots that secure a loan", ge=0, le=1)
     initial_debt: float = par(
@@ -246,7 +272,11 @@ class Marks(Section):
         0.5, "share", "weight of what rents and list prices imply in appraisals where nothing trades", ge=0, le=1
     )
     evidence: float = par(
-        0.005, "share", "part of the stock whose trade in a month counts for half of an appraisal's evidence", ge=0, le=1
+        0.005,
+        "share",
+        "part of the stock whose trade in a month counts for half of an appraisal's evidence",
+        ge=0,
+        le=1,
     )
     stale_drift: float = par(0.012, "1/month", "fall of an appraisal without trades", ge=0, le=1)
     opening_decay: float = par(0.02, "1/month", "fall of used prices since release, for prices at the start", ge=0)
@@ -255,7 +285,12 @@ class Marks(Section):
     )
     asset_life: float = par(100.0, "month", "longest life in the value in use", "v100_fleet_life_microsoft", ge=1)
     rent_volatility: float = par(
-        0.07, "log/month", "volatility of rents in the value in use: the option to idle", "rent_vol_a100_annual", ge=0, le=1
+        0.07,
+        "log/month",
+        "volatility of rents in the value in use: the option to idle",
+        "rent_vol_a100_annual",
+        ge=0,
+        le=1,
     )
     volatility_months: float = par(
         24.0, "month", "months after which the uncertainty about the rent grows no more", ge=1

@@ -63,7 +63,11 @@ PANEL = Table(
         f("dscr_low", "ratio", "tenth percentile of the DSCR of operators with debt"),
         f("dscr_below_one", "share", "share of performing secured debt owed by operators with a DSCR below one"),
         f("headroom_thin", "share", "share of performing secured debt within five points of its covenant LTV"),
-        f("debt_life", "month", "remaining life of secured debt at its scheduled amortisation, to maturity where there is none (weighted)"),
+        f(
+            "debt_life",
+            "month",
+            "remaining life of secured debt at its scheduled amortisation, to maturity where there is none (weighted)",
+        ),
         f("asset_life", "month", "remaining economic life of its collateral (weighted)"),
         i("defaults", "operators", "operators that defaulted this month"),
         i("defaults_neocloud", "operators", "of them neoclouds"),

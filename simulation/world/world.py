@@ -19,8 +19,7 @@ from agents.tables.loans import LOAN
 from agents.tables.lots import LOT
 from agents.tables.operators import OPERATOR
 from agents.tables.orders import ORDER
-from simulation.markets.order_book import ASK_ROWS, ITEM_ROWS, ORDER_ROWS, PURSE_ROWS
-from simulation.markets.purses import WORKING_ROWS
+from simulation.markets.rows import ASK_ROWS, ITEM_ROWS, ORDER_ROWS, PURSE_ROWS, WORKING_ROWS
 from simulation.markets.tape import TAPE
 from simulation.world.panel import CHIP_PANEL, KIND_PANEL, PANEL
 
@@ -69,8 +68,7 @@ class World(NamedTuple):
     order: np.ndarray  # what is bid: rows x orders
     bidder: np.ndarray  # bidder of each order
     purse: np.ndarray  # what bidders have for all of it: rows x bidders
-    working: np.ndarray  # 8 x orders: floats for clearing
-    item_of: np.ndarray  # item of each order
+    working: np.ndarray  # 10 x orders: floats for clearing
     start: np.ndarray  # bidders + 1: orders of bidder b are by_bidder[start[b]:start[b + 1]]
     by_bidder: np.ndarray
     scratch: np.ndarray  # 8 x (bidders + 64): floats for auctions and percentiles
@@ -142,7 +140,7 @@ def allocate(
             "ask_lot": np.zeros(n_lots, np.int64), "order": np.zeros((ORDER_ROWS, n_orders)),
             "bidder": np.zeros(n_orders, np.int64), "purse": np.zeros((PURSE_ROWS, bidders)),
             "working": np.zeros((WORKING_ROWS, n_orders)),
-            "item_of": np.zeros(n_orders, np.int64), "start": np.zeros(bidders + 1, np.int64), "by_bidder": np.zeros(n_orders, np.int64),
+            "start": np.zeros(bidders + 1, np.int64), "by_bidder": np.zeros(n_orders, np.int64),
             "value": np.zeros((bidders, n_g)), "bid": np.zeros((bidders, n_g)), "scratch": np.zeros((8, bidders + n_lots)),
             "ranking": np.zeros((6, bidders + n_lots), np.int64),
         }  # fmt: skip
@@ -199,8 +197,26 @@ def _cleared(world: World) -> dict[str, Any]:
     world.value[:] = 0.0
     world.bid[:] = 0.0
     return {
-        name: getattr(world, name) for name in (*_TABLES, "flows", "first_lot", "item", "price", "ask", "ask_lot", "order", "bidder",
-                                                        "purse", "working", "item_of", "start", "by_bidder", "value", "bid", "scratch", "ranking")
+        name: getattr(world, name)
+        for name in (
+            *_TABLES,
+            "flows",
+            "first_lot",
+            "item",
+            "price",
+            "ask",
+            "ask_lot",
+            "order",
+            "bidder",
+            "purse",
+            "working",
+            "start",
+            "by_bidder",
+            "value",
+            "bid",
+            "scratch",
+            "ranking",
+        )
     }
 
 

@@ -70,7 +70,6 @@ def test_a_scrap_merchant_bids_a_little_over_scrap():
         (1, 10.0, 0.5, 300.0 - 0.5 * 20.0 * 3.0),  # of 20 that can be cooled 10 are fitted first
         (1, 10.0, 0.25, 300.0 - 1 / 3 * 20.0 * 3.0),  # 5 of 15
         (1, 10.0, 0.0, 300.0),  # none can be fitted
-        (1, 0.0, 0.0, 300.0),
         (0, 10.0, 0.5, 300.0),
     ],
 )
@@ -371,8 +370,9 @@ def bidders():
 
     Buyers, not operators, fit liquid cooling for it at 10 USD.
     """
-    w = small_world(operators=2, buyers=2, chips=2, terms={"buyers_scrap_bid": 1.5})
+    w = small_world(operators=2, buyers=2, chips=2, terms={"buyers_scrap_bid": 1.5, "buyers_convertible_share": 0.5})
     put(w.buyers[0], kind=BuyerKind.SCRAP)
+    w.buyers.power[:] = 30.0
     put(w.buyers[1], kind=BuyerKind.ENTERPRISE)
     w.buyers.conversion[:] = 5.0
     put(w.chips[1], parity=290.0, scrap=20.0, liquid=1, power=2.0)

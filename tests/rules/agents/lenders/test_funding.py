@@ -57,9 +57,11 @@ def world(*, lenders: int = 1, lines: tuple[tuple[int, int], ...] = (), **terms:
         (5.0, 5.0, 0.0),
     ],
 )
-def test_a_lender_pays_interest_on_deposits_and_then_for_the_storage_of_seized_hardware(cash, interest, holding):
+def test_a_lender_pays_interest_on_deposits_and_then_for_the_storage_of_seized_hardware_that_stands_idle(
+    cash, interest, holding
+):
     w = world(funding_deposit_rate=0.06, market_holding_cost=0.02)
-    lender = put(w.lenders[0], cash=cash, deposits=1200.0, seized_value=200.0)
+    lender = put(w.lenders[0], cash=cash, deposits=1200.0, seized_value=700.0, idle_value=200.0)
     with paid_in_full(w):
         pay_funding(w, lender, w.clock[0])
     assert lender.cash == pytest.approx(cash - interest - holding)

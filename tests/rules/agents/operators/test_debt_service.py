@@ -32,6 +32,7 @@ TERMS = {
     "notes_limit": 0.9,
     "credit_arrears_turns": 2,
     "credit_sale_reserve": 0.4,
+    "credit_grace_months": 0,
     "credit_dscr_months": 3,
     "credit_dscr_cash": 2.0,
 }
@@ -342,6 +343,7 @@ def test_coverage_is_taken_over_the_quarter_before_its_months_move_on_and_not_fo
         ({"due": 15.0}, False),  # the same with two months of 15
         ({"status": OperatorStatus.STRESSED}, True),
         ({"status": OperatorStatus.DEFAULTED}, False),
+        ({"hold": 1}, False),  # its lenders would rather wait
     ],
 )
 def test_an_operator_with_thin_coverage_for_months_fails_when_cash_and_coins_are_below_months_of_service(
@@ -423,7 +425,7 @@ def in_arrears(
         add_lot(w, node=operator_node(w, 1))
     op = w.operators[1]
     op.arrears, op.due, op.balloon, op.refused = arrears, arrears, 0.0, Refusal.FAILED
-    op.status = OperatorStatus.STRESSED
+    op.status, op.late = OperatorStatus.STRESSED, 1
     for name, value in columns.items():
         setattr(op, name, value)
     return w, op
@@ -540,6 +542,7 @@ def test_operators_that_wait_or_fail_are_counted_each_with_its_own_lender():
     w.lenders[2].kind = LenderKind.OUTSIDE
     add_lot(w, node=operator_node(w, 2))
     w.operators[0].arrears, w.operators[2].arrears = 50.0, 70.0
+    w.operators.late[:] = 1
     pays(w, work_out_arrears)
     assert [op.failing > 0 for op in w.operators] == [True, True, False]
     assert [op.refusing for op in w.operators] == [0, 1, 2]

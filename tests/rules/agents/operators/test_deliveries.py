@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from agents.operators.deliveries import affordable_units, deliver_order, deliver_orders, draw_loan, loan_maturity
+from agents.operators.deliveries import (
+    affordable_units,
+    deliver_order,
+    deliver_orders,
+    draw_loan,
+    loan_maturity,
+    ring_fence,
+)
 from agents.tables.clock import Fault
 from agents.tables.events import Cause, EventKind
 from agents.tables.ledger import Flow
 from agents.tables.lenders import LenderStatus
-from agents.tables.loans import LoanKind, LoanStatus
+from agents.tables.loans import LoanContract, LoanKind, LoanStatus
 from agents.tables.operators import OperatorStatus
 from agents.tables.orders import open_order
-from tests.rules.worlds import cash_of, events, explained, operator_node, small_world, some_terms
+from tests.rules.worlds import add_loan, cash_of, events, explained, operator_node, small_world, some_terms
 
 
 def commit(w, **columns: float) -> int:
@@ -74,12 +81,61 @@ def lots_of(w, node: int) -> list:
 
 
 # --- the loan --------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("matched", "term", "months"), [(0, 47.2, 36), (1, 47.2, 48), (1, 47.0, 47)])
-def test_a_loan_has_a_balloon_after_the_usual_maturity_unless_its_amortisation_must_match_the_life(
-    matched, term, months
+BASE, TERM = LoanContract.BORROWING_BASE, LoanContract.TERM
+
+
+@pytest.mark.parametrize(
+    ("matched", "contract", "term", "months"),
+    [(0, BASE, 47.2, 36), (1, BASE, 47.2, 48), (1, BASE, 47.0, 47), (0, TERM, 47.2, 48), (1, TERM, 47.2, 48)],
+)
+def test_a_loan_has_a_balloon_unless_it_is_a_term_loan_or_its_amortisation_must_match_the_life(
+    matched, contract, term, months
 ):
     terms = some_terms(policy_matched_amortisation=matched, credit_maturity=36)
-    assert loan_maturity(terms, term) == months
+    assert loan_maturity(terms, contract, term) == months
+
+
+@pytest.mark.parametrize(
+    ("share", "draws", "fenced"),
+    [
+        # After 100, 200, 250 and 260 drawn a quarter is 25, 50, 62.5 and 65.
+        (0.25, (100.0, 100.0, 50.0, 10.0), (0, 0, 1, 1)),
+        (0.25, (60.0, 20.0, 20.0), (0, 1, 0)),  # just a quarter
+        (0.25, (60.0, 21.0, 4.0), (0, 0, 1)),
+        (0.0, (100.0, 1.0), (0, 0)),
+        (1.0, (100.0, 1.0), (1, 1)),
+    ],
+)
+def test_vehicles_stand_alone_for_part_of_what_a_firm_draws_in_term_loans(share, draws, fenced):
+    w = small_world(terms={"credit_non_recourse": share})
+    op = w.operators[0]
+    loans = [w.loans[add_loan(w, usd=usd)] for usd in draws]
+    for loan in loans:
+        ring_fence(op, loan, w.terms[0])
+    assert [1 - int(loan.recourse) for loan in loans] == list(fenced)
+    assert op.drawn_term == pytest.approx(sum(draws))
+    assert op.drawn_fenced == pytest.approx(sum(usd for usd, alone in zip(draws, fenced, strict=True) if alone))
+
+
+@pytest.mark.parametrize(
+    ("share", "alone", "contract", "matures", "recourse", "drawn"),
+    [
+        (0.0, 1.0, BASE, 5 + 36, 1, (0.0, 0.0)),
+        (0.39, 1.0, BASE, 5 + 36, 1, (0.0, 0.0)),
+        (0.4, 1.0, TERM, 5 + 40, 0, (570.0, 570.0)),
+        (0.4, 0.5, TERM, 5 + 40, 1, (570.0, 0.0)),
+    ],
+)
+def test_who_lets_enough_on_contract_draws_a_term_loan_to_nothing(share, alone, contract, matures, recourse, drawn):
+    w, order = ordered(contract_share=share)
+    w.terms[0].credit_term_contracts, w.terms[0].credit_non_recourse = 0.4, alone
+    op = w.operators[1]
+    loan = w.loans[draw_loan(order, op, 570.0, 1000.0, 800.0, w, w.clock[0])]
+    assert (loan.contract, loan.maturity, loan.recourse) == (contract, matures, recourse)
+    assert loan.amortisation == pytest.approx(570 / 40)
+    assert (op.drawn_term, op.drawn_fenced) == drawn
+    # What secures it is booked in either case.
+    assert (loan.collateral, loan.covenant_ltv) == pytest.approx((950.0, 0.7))
 
 
 def test_a_loan_is_drawn_from_the_lender_with_a_covenant_on_its_own_mark():

@@ -12,6 +12,21 @@ from agents.tables.clock import Fault
 from agents.tables.events import SaleReason
 from agents.tables.operators import OperatorStatus
 from simulation.markets.order_book import (
+    Search,
+    Venue,
+    add_backstop,
+    call_all,
+    call_contacts,
+    contact_at,
+    count_known,
+    is_forced,
+    list_asks,
+    note_bid,
+    read_purses,
+    search_cost,
+    search_reach,
+)
+from simulation.markets.rows import (
     ASKS,
     CAP,
     CHIP,
@@ -32,19 +47,6 @@ from simulation.markets.order_book import (
     SITE,
     UNITS,
     WEEKS_OF,
-    Search,
-    Venue,
-    add_backstop,
-    call_all,
-    call_contacts,
-    contact_at,
-    count_known,
-    is_forced,
-    list_asks,
-    note_bid,
-    read_purses,
-    search_cost,
-    search_reach,
 )
 from simulation.markets.tape import TapeRow
 from tests.rules.worlds import add_lot, put, small_world

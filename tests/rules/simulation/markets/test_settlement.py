@@ -10,19 +10,8 @@ from agents.tables.events import SaleReason
 from agents.tables.ledger import Flow
 from agents.tables.loans import LoanStatus
 from agents.tables.operators import OperatorStatus
-from simulation.markets.order_book import (
-    ASKS,
-    FILL,
-    HOPS,
-    ORDERS,
-    REACHED,
-    SELLER,
-    SOLD,
-    UNITS,
-    WEEKS_OF,
-    Search,
-    Venue,
-)
+from simulation.markets.order_book import Search, Venue
+from simulation.markets.rows import ASKS, FILL, HOPS, ORDERS, REACHED, SELLER, SOLD, UNITS, WEEKS_OF
 from simulation.markets.settlement import (
     book_sale,
     charge_buyer,

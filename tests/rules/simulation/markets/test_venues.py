@@ -17,20 +17,8 @@ from agents.tables.lenders import LenderStatus
 from agents.tables.loans import LoanStatus
 from agents.tables.operators import OperatorStatus
 from simulation.markets.impact import ImpactForm
-from simulation.markets.order_book import (
-    ASKS,
-    CHIP,
-    FILL,
-    PLACE,
-    RESERVE,
-    SELLER,
-    SOLD,
-    UNITS,
-    Search,
-    Venue,
-    list_asks,
-    read_purses,
-)
+from simulation.markets.order_book import Search, Venue, list_asks, read_purses
+from simulation.markets.rows import ASKS, CHIP, FILL, PLACE, RESERVE, SELLER, SOLD, UNITS
 from simulation.markets.tape import TapeRow
 from simulation.markets.venues import (
     appraise,
