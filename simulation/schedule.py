@@ -23,7 +23,7 @@ _TABLES = frozenset(
     "tape".split()
 )
 #: Working memory that rules hand one another within a step; it carries nothing from rule to rule.
-_WORKING = frozenset({"scratch", "ranking"})
+_WORKING = frozenset("scratch ranking item price ask ask_lot order bidder purse working start by_bidder".split())
 
 
 class Touched(NamedTuple):

@@ -21,7 +21,10 @@ STUDIES = sorted((ROOT / "configs" / "sweeps").glob("*.yaml"))
 #: Changes of the base that make operators default within a year.
 STRESS = {
     "run.months": 14, "drivers.regimes.first_month": 2, "drivers.regimes.entry": 0.5, "drivers.demand.stress_drift": -0.2,
-    "neoclouds.count": 12, "miners.count": 5, "buyers.enterprise.count": 10,
+    "neoclouds.count": 12, "miners.count": 5, "buyers.enterprise.count": 10, "drivers.demand.stress_jump": -0.2,
+    # Everybody is marked to market and nobody waits: more happens in a short time.
+    "credit.term_contracts": 1.1, "credit.forbearance": False, "credit.cure_months": 0, "credit.grace_months": 0,
+    "market.receivership": 0.0,
 }  # fmt: skip
 
 

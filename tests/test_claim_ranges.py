@@ -77,7 +77,7 @@ def test_ends_are_valid_and_the_base_lies_between(span):
         ("market.fall_tolerance", 0.015, 0.06),
         ("market.volatility_decay", 0.8, 0.95),  # a share: what is missing to one doubles and halves
         ("market.churn_buyers", 0.0075, 0.03),  # a small share: itself
-        ("drivers.demand.stress_drift", -0.1, -0.025),  # a negative number
+        ("drivers.demand.stress_drift", -0.07, -0.0175),  # a negative number
         ("credit.equity_boom", 1.0, 3.0),  # half would break the bound
         ("market.order_price", 0.6, 1.0),  # a range of its own
         ("funding.failure_ratio", -0.05, 0.03),  # zero, with a range of its own

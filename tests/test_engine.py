@@ -163,7 +163,7 @@ def test_run_from_python_with_a_twin():
 def test_mesa_views():
     model = ComputeCreditModel(set_path(BASE, {"run.months": 3}), rng=1)
     kinds = {kind.__name__: len(agents) for kind, agents in model.agents_by_type.items()}
-    assert kinds == {"Lender": 20, "Neocloud": 40, "Miner": 15, "HardwareBuyer": 150, "Customer": 41}
+    assert kinds == {"Lender": 20, "Neocloud": 40, "Miner": 15, "HardwareBuyer": 153, "Customer": 41}
     miner = next(a for a in model.agents if type(a).__name__ == "Miner")
     miner.btc = 123.0
     assert model.world.operators.btc[miner.row] == 123.0
@@ -189,7 +189,7 @@ def test_mesa_views():
 
 def block_sales(days: int, by_hand: bool) -> dict[int, float]:
     """Return what is sold of 12,000 H100s that come in the second month to be sold within ``days`` (GPU by month)."""
-    quiet = {"run.months": 6, "drivers.regimes.entry": 0.0}
+    quiet = {"run.months": 6, "drivers.regimes.entry": 0.0, "market.search": "fixed"}
     if by_hand:
         model = ComputeCreditModel(set_path(BASE, quiet), rng=4)
         model.step()

@@ -20,7 +20,8 @@ MAY_DIFFER = (
     "title", "run.", "chips", "drivers.file", "drivers.regimes.first_month", "drivers.coin.price", "rental.rent", "rental.overhead", "rental.trend",
     "rental.install_lag", "rental.contract_term", "neoclouds.count", "miners.count", "miners.power", "miners.fleet_share", "miners.hosting",
     "miners.utilisation", "miners.contract_share", "miners.btc", "miners.eth", "miners.hashrate", "miners.rig_price", "miners.halving_month",
-    "miners.hashprice", "notes.size", "credit.initial_debt", "credit.maturity", "credit.soft_cost", "marks.asset_life", "marks.reference_hosting",
+    "miners.hashprice", "notes.size", "credit.initial_debt", "credit.maturity", "credit.soft_cost", "marks.asset_life", "marks.reference_hosting", "marks.rent_volatility",
+    "customers.",
     "marks.reference_utilisation", "buyers.budget_scale", "buyers.power_scale",
 )  # fmt: skip
 _TRAITS = ("count", "capital", "max_ltv", "spread", "life", "hosting", "utilisation")

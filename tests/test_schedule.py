@@ -49,7 +49,7 @@ class Cells:
 
 changes = {CHANGES}
 world = build_world(set_path(load_scenario("configs/base.yaml"), changes), 3)
-working = ("scratch", "ranking")
+working = ("scratch", "ranking", "item", "price", "ask", "ask_lot", "order", "bidder", "purse", "working", "start", "by_bidder")
 spied = World(*(
     array if name in working else Rows(name, array) if array.dtype.names else Cells(name, array)
     for name, array in zip(World._fields, world)

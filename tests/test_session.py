@@ -33,7 +33,22 @@ def digest(world) -> str:
     arrays = [
         clock if name == "clock" else array
         for name, array in world._asdict().items()
-        if name not in ("tape", "scratch", "ranking")
+        if name
+        not in (
+            "tape",
+            "scratch",
+            "ranking",
+            "item",
+            "price",
+            "ask",
+            "ask_lot",
+            "order",
+            "bidder",
+            "purse",
+            "working",
+            "start",
+            "by_bidder",
+        )
     ]
     return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()
 

@@ -20,9 +20,7 @@ def economics(
     config: Annotated[
         Path | None, typer.Argument(metavar="[CONFIG]", help="a config file (YAML)", show_default="the base")
     ] = None,
-    seeds: Annotated[
-        str, typer.Option(metavar="FIRST-LAST", help="seeds; nothing was tuned on the default ones")
-    ] = "2001-2200",
+    seeds: Annotated[str, typer.Option(metavar="FIRST-LAST", help="seeds, both ends included")] = "2001-2200",
     out: Annotated[
         Path, typer.Option(metavar="FILE.md", help="document; the table goes beside it as CSV, figures to images/")
     ] = Path("results/economics/economics.md"),
@@ -71,7 +69,7 @@ def _table(scenario: Scenario, seeds: range, out: Path, against: Path | None, co
     for group, rows in table.groups(document.told(found)).items():
         if old is not None:
             print_table(
-                group, table.BESIDE, [table.beside(row, old.get(row.key)) for row in rows], right=(2, 3, 4, 5, 6)
+                group, table.BESIDE, [table.beside(row, old.get(row.key)) for row in rows], right=(2, 3, 4, 5, 6, 7)
             )
         else:
             print_table(group, table.HEADS, [table.shown(row) for row in rows], right=(3, 4, 5, 6, 7))
@@ -84,7 +82,8 @@ def _table(scenario: Scenario, seeds: range, out: Path, against: Path | None, co
         )
     print(table.verdict(found.rows))
     out.parent.mkdir(parents=True, exist_ok=True)
-    files = [table.write_csv(found.rows, out.with_suffix(".csv")), *write_figures(found, out.parent / "images", old)]
+    kept = [table.about(found.about, len(seeds)), *found.rows]
+    files = [table.write_csv(kept, out.with_suffix(".csv")), *write_figures(found, out.parent / "images", old)]
     write_block(out, "economics", document.markdown(found, files[1:], old), terminal.command())
     for file in (out, *files):
         console.print(f"Written: {file}", highlight=False, markup=False, soft_wrap=True)

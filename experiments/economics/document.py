@@ -26,7 +26,7 @@ def markdown(study: Study, figures: Iterable[Path], old: Mapping[str, Row] | Non
     """Return the document as Markdown, to stand beside ``images/``."""
     rows = told(study)
     lines = [
-        f"{study.scenario.title}: seeds {study.seeds[0]} to {study.seeds[-1]}. Median and band (10 to 90 %) are of single runs; the mean is of all runs together,",
+        f"{study.about}. Median and band (10 to 90 %) are of single runs; the mean is of all runs together,",
         "a ratio of sums, with its standard error; *systemic runs* is the mean of those alone. An empty field: nothing of the kind happened.",
         "",
         table.verdict(rows),
@@ -40,7 +40,12 @@ def markdown(study: Study, figures: Iterable[Path], old: Mapping[str, Row] | Non
             lines += _hanging(study)
     if old is not None:
         beside = [table.beside(row, old.get(row.key)) for row in rows]
-        lines += ["### Beside the older table", "", *_table(table.BESIDE, beside), ""]
+        what = (
+            f"The older table: {old[table.ABOUT].note}."
+            if table.ABOUT in old
+            else "The older table does not say what was played."
+        )
+        lines += ["### Beside the older table", "", what, "", *_table(table.BESIDE, beside), ""]
     return "\n".join([*lines, "### What they are", "", *_definitions(rows)]) + "\n"
 
 

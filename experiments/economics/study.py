@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.rule import source_hash
 from experiments.economics import block, credit, hangs, market, sales, supply
 from experiments.economics.hangs import Change
 from experiments.economics.measure import Measure, Pairs, Played
@@ -30,6 +31,11 @@ class Study:
     seeds: Sequence[int]
     rows: list[Row]
     changes: list[Change] = field(default_factory=list)
+
+    @property
+    def about(self) -> str:
+        """What was played: the scenario, the seeds, the sources of the rules."""
+        return f"{self.scenario.title}; seeds {self.seeds[0]} to {self.seeds[-1]}; rules {source_hash()}"
 
     def row(self, key: str) -> Row:
         """Return the row of a measure. Raises KeyError."""

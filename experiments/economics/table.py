@@ -15,6 +15,8 @@ from experiments.economics.measure import Aim, Measure, Pairs
 from experiments.economics.record import recorded
 from simulation.scenario.faults import ConfigError, Fault
 
+#: Key of the row that says what was played.
+ABOUT = "about"
 #: What a sum of floats may miss an aim by.
 _ROUNDING = 1e-9
 #: The band of observations.
@@ -24,7 +26,7 @@ _FORMS = {"share": "{:.1%}", "USD bn": "{:.2f}", "USD m": "{:.1f}", "months": "{
 _OTHER_FORM = "{:.2f}"
 #: Heads of :func:`shown` and of :func:`beside`.
 HEADS = ("measure", "unit", "median", "10 % to 90 %", "mean", "± s.e.", "systemic runs", "record", "aim")
-BESIDE = ("measure", "unit", "median before", "now", "mean before", "now", "in s.e.")
+BESIDE = ("measure", "unit", "median before", "now", "mean before", "now", "in s.e.", "record", "aim")
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,15 @@ def summed_up(measure: Measure, runs: Sequence[Pairs], systemic: np.ndarray | No
     )  # fmt: skip
 
 
+def about(text: str, runs: int) -> Row:
+    """Return the row that says of a table what was played; it is kept with it and shown in no table."""
+    nothing = math.nan
+    return Row(
+        ABOUT, "", "what was played", "", "", nothing, nothing, nothing, nothing, nothing, nothing, runs, nothing, nothing,
+        nothing, "", text, "",
+    )  # fmt: skip
+
+
 # --- showing ---------------------------------------------------------------------------------------------------------
 
 
@@ -124,12 +135,13 @@ def shown(row: Row) -> tuple[str, ...]:
 def beside(new: Row, old: Row | None) -> tuple[str, ...]:
     """Return a row beside the same of an older table as text (see BESIDE); the difference in standard errors of both."""
     say = lambda value: number(new.unit, value)  # noqa: E731
+    record, aim = say(new.record), _aim(new)
     if old is None:
-        return (new.measure, new.unit, "", say(new.median), "", say(new.mean), "")
+        return (new.measure, new.unit, "", say(new.median), "", say(new.mean), "", record, aim)
     error = math.hypot(new.error, old.error)
     moved = f"{(new.mean - old.mean) / error:+.1f}".replace("-", "−") if error > 0.0 else ""
     return (
-        new.measure, new.unit, say(old.median), say(new.median), say(old.mean), say(new.mean), moved,
+        new.measure, new.unit, say(old.median), say(new.median), say(old.mean), say(new.mean), moved, record, aim,
     )  # fmt: skip
 
 

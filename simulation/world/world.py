@@ -117,7 +117,7 @@ def allocate(
     n_lots = 256 + initial_lots + 64 * n_o + 4 * n_g * n_b + 8 * n_g * n_l
     n_orders = 32_768 + 128 * nodes
     sizes = {
-        "loans": 128 + 40 * n_o, "lots": n_lots, "orders": 64 + 8 * n_o, "panel": months, "chip_panel": months * n_g,
+        "loans": 128 + 64 * n_o, "lots": n_lots, "orders": 64 + 32 * n_o, "panel": months, "chip_panel": months * n_g,
         "kind_panel": months * N_KINDS, "events": 4096 + 12 * months * max(1, n_o) + 8 * nodes,
         "trades": 8192 + 24 * months * bidders,
     }  # fmt: skip
