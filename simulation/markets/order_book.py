@@ -10,7 +10,7 @@ import math
 from enum import IntEnum
 
 from agents.buyers.bids import bid_limit, buyer_money, buyer_units, cooled_power, peer_money, risk_premium
-from agents.rule import copied_rule, rule
+from agents.rule import rule
 from agents.tables.buyers import UNLIMITED, BuyerKind
 from agents.tables.clock import WEEKS, Fault, stop_run
 from agents.tables.events import SaleReason
@@ -152,7 +152,7 @@ def search_cost(terms, reached, weeks):
     return 0.5 * terms.market_call_cost * calls * (calls + 1.0)
 
 
-@copied_rule
+@rule
 def add_bid(w, clock, terms, n, b, g, place, units, premium, hops):
     """Write bidder ``b``'s order for an item of ``units`` GPUs of generation ``g`` as order ``n`` and return BID; or why it makes none.
 
@@ -160,7 +160,6 @@ def add_bid(w, clock, terms, n, b, g, place, units, premium, hops):
     place (``place`` 1) a unit brings its power with it. This is the only place where it is decided who bids and who
     cannot.
     """
-    # Rows are handed on, not tables: a table taken from the world counts a reference with every call.
     n_o = len(w.operators)
     chip = w.chips[g]
     if w.purse[MONEY, b] < 0.0:
