@@ -231,6 +231,14 @@ class Market(Section):
     quote_dispersion: float = par(
         0.2, "share", "by how much buyers' quotes for the same hardware differ", "stoa_quote_dispersion", gt=0, le=1
     )
+    due_diligence: float = par(
+        1.5,
+        "month",
+        "mean time until a buyer that was called has looked at the hardware and can bid (0: at once)",
+        "compute_north_days_filing_to_sale_hearing",
+        ge=0,
+        le=24,
+    )
     receivership: float = par(
         0.72,
         "share",
