@@ -312,6 +312,7 @@ def test_on_the_exchange_everybody_is_reached_at_once_for_nothing(search):
         (1.5, 1, 2, 1),  # one knows the seller
         (1.5, 1, 0, 0),
         (1.5, 80, 60, 60),
+        (0.5, 1, 60, 24),
         (0.0, 1, 60, 60),  # all at once
     ],
 )
