@@ -187,7 +187,7 @@ class _BorrowedModel(models.PrimitiveModel):
 class _BorrowedAttribute(AttributeTemplate):
     key = Borrowed
 
-    def generic_resolve(self, kind: Borrowed, name: str) -> Any:
+    def generic_resolve(self, kind: Borrowed, name: str) -> Any:  # type: ignore[override]
         return dict(zip(kind.world.fields, kind.world.types, strict=True)).get(name)
 
 
