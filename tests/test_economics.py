@@ -19,6 +19,7 @@ from experiments.economics import block, credit, document, figures, hangs, marke
 from experiments.economics.measure import Aim, Measure, Played, pair
 from experiments.economics.record import recorded
 from experiments.evidence.facts import FACTS
+from experiments.prices import price_path
 from simulation.month import MONTH, advance
 from simulation.runs import play
 from simulation.scenario.config import set_path
@@ -311,6 +312,22 @@ def test_columns_of_later_editions_are_read_as_they_will_be():
     growth = needing("panel.site_power", supply.measures(BASE))["growth.site_power.1"]
     found = [read(m.read(run)) for m in (hidden, capital, growth)]
     assert np.allclose(found, [(5.0, 1.0), (7.0, 1.0), (130.0, 100.0)])
+
+
+# --- the price of a month ----------------------------------------------------------------------------------------------
+def test_the_price_of_a_month_is_that_of_its_trades_and_else_the_appraisal():
+    w = world(months=4)
+    w.chip_panel.price[:] = 7.0  # the last traded price, which goes stale
+    w.chip_panel.appraisal[0::2], w.chip_panel.appraisal[1::2] = (500.0, 400.0, 300.0, 200.0), 90.0
+    sold(
+        w,
+        {"month": 1, "price": 900.0, "units": 10.0},
+        {"month": 1, "price": 100.0, "units": 30.0, "reason": SaleReason.CHURN},
+        {"month": 2, "price": 55.0, "chip": 1},
+    )
+    assert price_path(w, 0).tolist() == [500.0, 300.0, 300.0, 200.0]
+    assert price_path(w, 1).tolist() == [90.0, 90.0, 55.0, 90.0]
+    assert w.chip_panel.appraisal[2] == 400.0, "the panel is left as it is"
 
 
 # --- the sale of a block ---------------------------------------------------------------------------------------------

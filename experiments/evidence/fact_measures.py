@@ -11,6 +11,7 @@ import numpy as np
 from agents.tables.events import EVENT_KINDS, EventKind, SaleReason
 from experiments.economics import sales
 from experiments.many import play_many
+from experiments.prices import price_path
 from experiments.validation.contagion import spread_by_sales
 from simulation.literature.deleveraging import deleverage, make_system
 from simulation.record.summary import SYSTEMIC_SHARE
@@ -132,7 +133,7 @@ def block_response(seeds: Sequence[int], changes: dict[str, Any]) -> Rows:
     """Return the log price of H100s with the block over without, by month from the block on."""
 
     def read(world: World, _: dict) -> np.ndarray:
-        return np.log(world.chip_panel["price"].reshape(_CALM["run.months"], -1)[_BLOCK_MONTH:, _H100])
+        return np.log(price_path(world, _H100)[_BLOCK_MONTH:])
 
     block = {"drivers.block.month": _BLOCK_MONTH, "drivers.block.chip": "H100", "drivers.block.units": _BLOCK}
     without, hit = (_arm(seeds, {**_CALM, **changes, **more}, read) for more in ({}, block))

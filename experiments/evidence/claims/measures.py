@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from agents.tables.events import SaleReason
+from experiments.prices import price_path
 from simulation.record.summary import reference_row, summarise
 from simulation.world.world import World
 
@@ -21,7 +22,7 @@ _OLD = 48
 #: The third year: debt is large and no stress of the first years is left.
 _THIRD_YEAR = slice(24, 36)
 
-#: The price of the reference generation in the month of the block and in the months after it (USD).
+#: The price of the reference generation (see :func:`experiments.prices.price_path`) in the month of the block and in the months after it (USD).
 PRICES = tuple(f"price_{month}" for month in range(BLOCK_AFTER + 1))
 
 #: Taken from the summary as they are.
@@ -40,9 +41,8 @@ _SUMMARY = (
 
 def _prices(world: World) -> np.ndarray:
     """Return the prices named by PRICES (USD), nan beyond the horizon."""
-    column = world.chip_panel.view(np.ndarray)["price"][reference_row(world) :: len(world.chips)]
     found = np.full(len(PRICES), np.nan)
-    there = column[BLOCK_MONTH : BLOCK_MONTH + len(PRICES)]
+    there = price_path(world, reference_row(world))[BLOCK_MONTH : BLOCK_MONTH + len(PRICES)]
     found[: len(there)] = there
     return found
 
