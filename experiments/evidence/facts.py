@@ -17,7 +17,6 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.edition import missing, not_here
 from experiments.evidence import fact_measures as measures
 from experiments.run.figures.style import BLUE, GRID, INK, MUTED, RED, STYLE
 from experiments.statistics import interval, resamples
@@ -26,7 +25,7 @@ from simulation.scenario.faults import ConfigError, Fault
 _DRAWS = 2000
 
 
-HOLDS, FAILS, OPEN, ABSENT = "holds", "does not hold", "not decided", "not in this edition"
+HOLDS, FAILS, OPEN = "holds", "does not hold", "not decided"
 
 
 #: Values of one arm: one row a seed, and what a statistic makes of rows.
@@ -36,8 +35,7 @@ Rows = list[np.ndarray]
 @dataclass(frozen=True)
 class Fact:
     """One fact. ``measure(seeds, changes)`` gives the rows of an arm, ``statistic`` a number of rows; ``bound`` and
-    ``least`` as in the module's text, ``ceiling`` what it must stay below; ``words`` say what was found; ``needs`` are
-    columns, events and parameters that an edition may lack (see :mod:`experiments.edition`)."""
+    ``least`` as in the module's text, ``ceiling`` what it must stay below; ``words`` say what was found."""
 
     key: str
     title: str
@@ -54,7 +52,6 @@ class Fact:
     falls: bool = False
     form: str = "{:.2f}"
     words: str = ""
-    needs: tuple[str, ...] = ()
 
     @property
     def rule(self) -> str:
@@ -157,18 +154,15 @@ FACTS = (
     ),
     Fact(
         "workouts", "Lenders settle with most of those in distress and seize from the fewer.", "Gilson, John and Lang (1990): workout_out_of_court_share; Roberts and Sufi (2009): renegotiated_before_maturity",
-        "borrowers in distress: with an amended loan or in default; off: lenders never wait", measures.workouts, measures.settled,
-        "share of borrowers in distress that have an amended loan and do not default", {}, {"credit.forbearance": False}, 0.5, 0.2,
-        needs=("event.waiver", "event.extension", "event.swap", "parameter.credit.forbearance"),
+        "borrowers in distress: with an amended loan, in default, or with a vehicle given up; off: lenders never wait. A cash sweep that the contract prescribes is no amendment", measures.workouts, measures.settled,
+        "share of borrowers in distress that have an amended loan and lose nothing to their lenders", {}, {"credit.forbearance": False}, 0.5, 0.2,
+        words="WORDS",
     ),
 )  # fmt: skip
 
 
 class FactResult(NamedTuple):
-    """A fact with its statistic on and off and the difference, each as (value, low, high) with 95 % intervals; the verdict.
-
-    What this edition cannot measure has no values (nan) and no seeds.
-    """
+    """A fact with its statistic on and off and the difference, each as (value, low, high) with 95 % intervals; the verdict."""
 
     fact: Fact
     on: tuple[float, float, float]
@@ -189,10 +183,7 @@ def judge(fact: Fact, on: tuple[float, float, float], difference: tuple[float, f
 
 
 def check_fact(fact: Fact, seeds: Sequence[int]) -> FactResult:
-    """Run both arms of a fact over ``seeds`` and judge it, if this edition can."""
-    if missing(fact.needs):
-        nothing = (math.nan, math.nan, math.nan)
-        return FactResult(fact, nothing, nothing, nothing, ABSENT, 0)
+    """Run both arms of a fact over ``seeds`` and judge it."""
     arms = [fact.measure(seeds, changes) for changes in (fact.on, fact.off)]
     values = [fact.statistic(rows) for rows in arms]
     drawn = np.empty((_DRAWS, 2))
@@ -236,14 +227,11 @@ def _shown(form: str, value: tuple[float, float, float]) -> str:
     return f"{form.format(value[0])} [{form.format(value[1])}, {form.format(value[2])}]"
 
 
-def said(result: FactResult) -> str:
-    """Return the verdict, and what this edition lacks."""
-    return not_here(result.fact.needs) or result.verdict
-
-
 def rows(results: Sequence[FactResult]) -> list[tuple[str, ...]]:
     """Return table rows."""
-    return [(r.fact.key, _shown(r.fact.form, r.on), _shown(r.fact.form, r.off), r.fact.rule, said(r)) for r in results]
+    return [
+        (r.fact.key, _shown(r.fact.form, r.on), _shown(r.fact.form, r.off), r.fact.rule, r.verdict) for r in results
+    ]
 
 
 def as_json(results: Sequence[FactResult]) -> list[dict[str, Any]]:
@@ -251,9 +239,9 @@ def as_json(results: Sequence[FactResult]) -> list[dict[str, Any]]:
     return [
         {
             "fact": r.fact.key, "title": r.fact.title, "source": r.fact.source, "mechanism": r.fact.mechanism, "statistic": r.fact.name,
-            "rule": r.fact.rule, "verdict": said(r), "seeds": r.seeds,
-            # JSON knows no nan.
-            **{name: getattr(r, name) if r.seeds else None for name in ("on", "off", "difference")},
+            "rule": r.fact.rule, "verdict": r.verdict, "seeds": r.seeds,
+            # JSON knows no nan: a statistic of which there was nothing in some resample.
+            **{name: [x if math.isfinite(x) else None for x in getattr(r, name)] for name in ("on", "off", "difference")},
         }
         for r in results
     ]  # fmt: skip
@@ -261,12 +249,10 @@ def as_json(results: Sequence[FactResult]) -> list[dict[str, Any]]:
 
 def markdown(results: Sequence[FactResult], figure: str) -> str:
     """Return table, words and figure as Markdown."""
-    count = {v: sum(r.verdict == v for r in results) for v in (HOLDS, FAILS, OPEN, ABSENT)}
-    tested = len(results) - count[ABSENT]
-    absent = f" {count[ABSENT]} cannot be measured in this edition." if count[ABSENT] else ""
+    count = {v: sum(r.verdict == v for r in results) for v in (HOLDS, FAILS, OPEN)}
     seeds = max(r.seeds for r in results)
     lines = [
-        f"{count[HOLDS]} of {tested} facts hold, {count[FAILS]} do not, {count[OPEN]} are not decided; {seeds} seeds an arm.{absent}",
+        f"{count[HOLDS]} of {len(results)} facts hold, {count[FAILS]} do not, {count[OPEN]} are not decided; {seeds} seeds an arm.",
         "",
     ]
     lines += [
@@ -278,7 +264,7 @@ def markdown(results: Sequence[FactResult], figure: str) -> str:
     for r in results:
         f = r.fact
         lines.append(
-            f"| {f.title} | {f.source} | {f.name} | {_shown(f.form, r.on)} | {_shown(f.form, r.off)} | {f.rule} | **{said(r)}** |"
+            f"| {f.title} | {f.source} | {f.name} | {_shown(f.form, r.on)} | {_shown(f.form, r.off)} | {f.rule} | **{r.verdict}** |"
         )
     lines += ["", *(f"- *{r.fact.key}* ({r.fact.mechanism}). {r.fact.words}".rstrip() for r in results)]
     return "\n".join(lines) + "\n"
