@@ -30,8 +30,12 @@ _SUMMARY = (
     "systemic",
     "losses",
     "loss_share",
+    "lgd",
+    "hidden_peak",
+    "discount_mean",
     "cascade_max",
     "lender_failures",
+    "defaults",
     "defaults_miner",
     "unsold_peak",
     "debt_peak",
@@ -67,6 +71,11 @@ def _illusion(world: World) -> float:
     return float((rows["largest_executable_ltv"] - rows["largest_booked_ltv"]).mean()) if len(rows) else np.nan
 
 
+def _vendor_paid(world: World) -> float:
+    """Return what a vendor's backstop has paid for idle hours (USD)."""
+    return float(world.panel.view(np.ndarray)["vendor_paid"].sum())
+
+
 def _thin(world: World) -> float:
     """Return the largest share of performing debt owed at a DSCR below one."""
     return float(world.panel.view(np.ndarray)["dscr_below_one"].max())
@@ -78,10 +87,12 @@ _OWN: dict[str, Callable[[World], float]] = {
     "illusion": _illusion,
     "old_chip": _old_chip,
     "block_unsold": _block_unsold,
+    "vendor_paid": _vendor_paid,
 }
 
-#: Every measure, in the order of a row; "boom" is the loans drawn in the second year less those of the first (USD).
-MEASURES = (*_SUMMARY, "boom", *_OWN, *PRICES)
+#: Every measure, in the order of a row; "boom" is the loans drawn in the second year less those of the first, "borne" the
+#: losses of creditors and what a vendor paid (USD).
+MEASURES = (*_SUMMARY, "boom", "borne", *_OWN, *PRICES)
 
 
 def read(world: World) -> np.ndarray:
@@ -91,6 +102,7 @@ def read(world: World) -> np.ndarray:
         [
             *(float(summary[name]) for name in _SUMMARY),
             summary["issuance_2025"] - summary["issuance_2024"],
+            summary["losses"] + _vendor_paid(world),
             *(one(world) for one in _OWN.values()),
             *_prices(world),
         ]
