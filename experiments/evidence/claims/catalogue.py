@@ -1,4 +1,6 @@
-"""The claims of the article and those on contracts, lenders and their helpers, each with its arms: what is changed of the base, what is read, what ought to be positive.
+"""The claims of the article and those on contracts, lenders and their helpers, each with its arms.
+
+An arm says what is changed of the base; a claim what is read of its arms, and what ought to be positive.
 
 A new arm is an entry of a dictionary: a label and the parameters that it sets. A new claim is an entry of CLAIMS; if it
 reads something new, that is a line in ``measures``.
