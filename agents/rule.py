@@ -26,7 +26,10 @@ from typing import Any
 import numba
 import numpy
 from numba import types
-from numba.extending import intrinsic
+from numba.core import cgutils
+from numba.core.imputils import lower_getattr_generic
+from numba.core.typing.templates import AttributeTemplate, infer_getattr
+from numba.extending import intrinsic, models, register_model
 
 #: Numba makes its settings when it is imported: no type knows them.
 _SETTINGS: Any = numba.config
@@ -40,7 +43,7 @@ _KEEP = 4
 #: A folder of compiled rules has a name of this form and holds this file.
 _NAME = re.compile(r"[0-9a-f]{16}")
 _OURS = ".gpu-firesale-cache"
-_HOLDS_RULES = re.compile(r"^@(rule|copied_rule|entry)$|= sequence\(", re.MULTILINE)
+_HOLDS_RULES = re.compile(r"^@(rule|entry)$|= sequence\(", re.MULTILINE)
 
 
 def rule_files() -> list[Path]:
@@ -55,7 +58,7 @@ def source_hash() -> str:
     """Return 16 hex digits that change with any rule and with the versions that compile it."""
     digest = hashlib.sha256()
     digest.update(f"{platform.python_version()} {numpy.__version__} {numba.__version__} {platform.machine()}".encode())
-    for path in rule_files():
+    for path in [Path(__file__).resolve(), *rule_files()]:
         digest.update(path.relative_to(_ROOT).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
@@ -115,11 +118,6 @@ def rule(function: Callable) -> Callable:
     return _compile(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
-def copied_rule(function: Callable) -> Callable:
-    """Compile a rule into each of its callers: for the innermost one of a loop, where a call with the world costs most."""
-    return _compile(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, inline="always")
-
-
 def entry(function: Callable) -> Callable:
     """Compile a rule that Python calls, too (the start of a run, market rules that have tests and users)."""
     return _compile(function)
@@ -163,27 +161,63 @@ def _written(name: str, lines: list[str], steps: tuple[Callable, ...], where: di
     return where[name]
 
 
+class Borrowed(types.Type):
+    """Type of a pointer to a named tuple of arrays that somebody else keeps alive.
+
+    Numba hands a tuple on by copying all of it, a few thousand bytes, and counts a reference, an atomic operation,
+    with every array that a rule takes from it: more than half of the time of a run, and of its compilation.
+    """
+
+    def __init__(self, world: Any) -> None:
+        self.world = world
+        # Types of arguments are part of the names of compiled rules: kept short.
+        digest = hashlib.sha256(world.name.encode()).hexdigest()[:8]
+        super().__init__(name=f"Borrowed({world.instance_class.__name__}-{digest})")
+
+
+@register_model(Borrowed)
+class _BorrowedModel(models.PrimitiveModel):
+    """A pointer to the arrays' descriptions (address, shape, strides), one after the other."""
+
+    def __init__(self, manager: Any, kind: Borrowed) -> None:
+        super().__init__(manager, kind, manager.lookup(kind.world).get_value_type().as_pointer())
+
+
+@infer_getattr
+class _BorrowedAttribute(AttributeTemplate):
+    key = Borrowed
+
+    def generic_resolve(self, kind: Borrowed, name: str) -> Any:  # type: ignore[override]
+        return dict(zip(kind.world.fields, kind.world.types, strict=True)).get(name)
+
+
+@lower_getattr_generic(Borrowed)
+def _take_array(context: Any, builder: Any, kind: Borrowed, pointer: Any, name: str) -> Any:
+    """Read one array of a borrowed world: an array that owns no memory."""
+    k = kind.world.fields.index(name)
+    view = context.make_array(kind.world.types[k])(context, builder)
+    for j, member in enumerate(view._datamodel._fields):
+        if member not in ("meminfo", "parent"):
+            setattr(view, member, builder.load(cgutils.gep_inbounds(builder, pointer, 0, k, j)))
+    view.meminfo = context.get_constant_null(types.MemInfoPointer(types.voidptr))
+    view.parent = context.get_constant_null(types.pyobject)
+    return view._getvalue()
+
+
 @intrinsic
-def _disown(_typing, world):
-    """Return a named tuple of arrays whose arrays own no memory."""
+def _lend(_typing, world):
+    """Return a pointer to a world in the frame of the caller."""
+    if isinstance(world, Borrowed):
+        return world(world), lambda context, builder, signature, arguments: arguments[0]
 
     def generate(context, builder, signature, arguments):
-        kind = signature.return_type
-        arrays = []
-        for k, array in enumerate(kind):
-            view = context.make_array(array)(context, builder, value=builder.extract_value(arguments[0], k))
-            view.meminfo = context.get_constant_null(types.MemInfoPointer(types.voidptr))
-            view.parent = context.get_constant_null(types.pyobject)
-            arrays.append(view._getvalue())
-        return context.make_tuple(builder, kind, arrays)
+        return cgutils.alloca_once_value(builder, arguments[0])
 
-    return world(world), generate
+    return Borrowed(world)(world), generate
 
 
-#: Give an entry rule its world without the ownership of the arrays: the caller keeps them alive until it returns.
-#: Otherwise Numba counts a reference, an atomic operation, with every array that a rule is handed or takes from
-#: the world: a third of the time of a run.
-borrow: Callable = (lambda world: world) if INTERPRETED else _disown
+#: Give an entry rule its world as a pointer, without the ownership of the arrays: the caller keeps them alive until it returns.
+borrow: Callable = (lambda world: world) if INTERPRETED else _lend
 
 
 def compiled_mark() -> Path | None:

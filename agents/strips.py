@@ -14,12 +14,12 @@ import math
 from agents.rule import entry, rule
 from agents.valuation import power_of
 
-#: Nodes of the grid. Rents over costs run from 1/4 to 64 in steps of an eighth of an octave.
+#: Nodes of the grid. Rents over costs run from 1/4 to 64, eight even steps in each octave: the node below is read off the
+#: bits of a ratio, without a logarithm.
 HURDLES, DECLINES, LIVES, RATIOS = 3, 9, 13, 65
 _OCTAVES_DOWN, _STEPS = 2, 8
 #: Behind the ratios a cell holds the discount factor at the end of the life, and how much of a passing trend is felt.
 DISCOUNT, FELT, CELL = RATIOS, RATIOS + 1, RATIOS + 2
-_LOG_2 = math.log(2.0)
 _ROOT_HALF = math.sqrt(0.5)
 #: Entries of ``axes``: first node and nodes a unit of hurdle rates and of declines, nodes a month of life, what a month
 #: leaves of a trend; then the ratios.
@@ -45,7 +45,7 @@ def option_to_run(ratio, s):
 @rule
 def ratio_at(i):
     """Return the rent over the cost at node ``i``."""
-    return math.exp(_LOG_2 * (i / _STEPS - _OCTAVES_DOWN))
+    return math.ldexp(1.0 + (i % _STEPS) / _STEPS, i // _STEPS - _OCTAVES_DOWN)
 
 
 @rule
@@ -116,7 +116,9 @@ def fill_strips(strips, axes, hurdles, declines, lives, volatility, volatility_m
 @rule
 def node_below(ratio):
     """Return the node at or below a ratio of rent to cost that lies on the grid."""
-    return int(_STEPS * (math.log(ratio) / _LOG_2 + _OCTAVES_DOWN))
+    # ratio = 2 half 2^(octave - 1), half in [1/2, 1)
+    half, octave = math.frexp(ratio)
+    return _STEPS * (octave - 1 + _OCTAVES_DOWN) + int(2 * _STEPS * half) - _STEPS
 
 
 @rule

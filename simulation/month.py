@@ -22,6 +22,7 @@ from agents.lenders.marks import count_unsold, provide, revalue
 from agents.lenders.runs import call_lines, meet_calls, run_deposits, set_haircut
 from agents.lenders.workouts import judge_borrowers, swap_hopeless, watch_sweeps
 from agents.miners.notes import issue_notes
+from agents.operators.cures import cure_failing
 from agents.operators.debt_service import (
     accrue,
     close_paid,
@@ -82,10 +83,10 @@ PHASES = (
     ),
     Phase(
         "cascade",
-        "Rounds until nothing new happens: defaults, seizure, auctions, marks, margin calls, arrears, funding calls, "
+        "Rounds until nothing new happens: owners' cures, defaults, seizure, auctions, marks, margin calls, arrears, funding calls, "
         "runs, failures, clearing.",
         (
-            carry_out_defaults, impose_block, offer_blocks, trade, appraise, revalue, judge_borrowers, watch_covenants, watch_coins,
+            cure_failing, carry_out_defaults, impose_block, offer_blocks, trade, appraise, revalue, judge_borrowers, watch_covenants, watch_coins,
             work_out_arrears, count_unsold, set_haircut, provide, call_lines, run_deposits, meet_calls, fail_lenders,
             withdraw_commitments,
         ),

@@ -157,7 +157,7 @@ def find_rules(root: Path = ROOT, folders: Sequence[str] = FOLDERS) -> list[Rule
 
 def _is_rule(decorator: ast.expr) -> bool:
     name = decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", None)
-    return name in ("rule", "copied_rule", "entry")
+    return name in ("rule", "entry")
 
 
 def mutants(rule: Rule) -> list[Mutant]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tests.conftest import ROOT
 
 #: Decorators of functions without annotations: rules, Numba's own hooks, and names of what a Vue component takes.
-UNTYPED = ("rule", "copied_rule", "entry", "intrinsic", "solara.component_vue")
+UNTYPED = ("rule", "entry", "intrinsic", "solara.component_vue")
 
 
 def bare(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

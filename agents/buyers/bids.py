@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from agents.rule import copied_rule, rule
+from agents.rule import rule
 from agents.strips import believe, strip_value
 from agents.tables.buyers import UNLIMITED, BuyerKind
 from agents.tables.operators import OperatorStatus, spare_cash
@@ -194,7 +194,7 @@ def peer_money(op, terms):
     return terms.market_peer_cash * spare_cash(op, terms)
 
 
-@copied_rule
+@rule
 def bid_limit(w, clock, terms, b, g, premium):
     """Return bidder ``b``'s limit for generation ``g`` (USD/GPU).
 

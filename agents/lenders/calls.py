@@ -13,7 +13,7 @@ from agents.tables.operators import OperatorStatus, reserve_cash, sell_coins
 from agents.valuation import units_to_cure
 
 #: Coins below this are none.
-_NO_COIN = 1e-9
+NO_COIN = 1e-9
 
 
 @rule
@@ -217,6 +217,6 @@ def watch_coins(w, clock):
             continue
         excess = (loan.principal - target * loan.coins * clock.btc) / ((1.0 - target) * clock.btc)
         close_out(loan, op, w.lenders[loan.lender], clock, w.book, min(loan.coins, max(0.0, excess)))
-        if loan.coins < _NO_COIN and loan.principal > 1.0 and op.failing == 0:
+        if loan.coins < NO_COIN and loan.principal > 1.0 and op.failing == 0:
             op.failing = 1 + Cause.BITCOIN_MARGIN
             op.failing_event = event

@@ -31,6 +31,7 @@ class EventKind(IntEnum):
     SURRENDER = 15
     CUSTOMER_FAILED = 16
     CONTRACT_ENDED = 17
+    EQUITY_CURE = 18
 
 
 class Cause(IntEnum):

@@ -10,7 +10,7 @@ import math
 from enum import IntEnum
 
 from agents.buyers.bids import bid_limit, buyer_money, buyer_units, cooled_power, peer_money, risk_premium
-from agents.rule import copied_rule, rule
+from agents.rule import rule
 from agents.tables.buyers import UNLIMITED, BuyerKind
 from agents.tables.clock import WEEKS, Fault, stop_run
 from agents.tables.events import SaleReason
@@ -18,6 +18,7 @@ from agents.tables.operators import can_bid
 from simulation.markets.auction import DUST
 from simulation.markets.rows import (
     ASKS,
+    CALLED,
     CAP,
     CHIP,
     COOLED,
@@ -128,7 +129,7 @@ def read_purses(w, clock):
 
 @rule
 def search_reach(terms, known, weeks, stake):
-    """Return how many of ``known`` contacts a seller with ``stake`` USD at stake has reached after ``weeks`` of search.
+    """Return how many of ``known`` contacts a seller with ``stake`` USD at stake has called after ``weeks`` of search.
 
     Exchange: all. Fixed: so many calls a month. Effort: the n-th call of a month costs n times the first (staff is
     short), and the best of n offers that differ by a share s rises by about s/n of the stake with the next one (Stigler
@@ -144,15 +145,28 @@ def search_reach(terms, known, weeks, stake):
 
 
 @rule
-def search_cost(terms, reached, weeks):
+def have_decided(terms, called, weeks):
+    """Return how many of the ``called`` can bid after ``weeks``: who has looked at the hardware and has its money approved.
+
+    Capital moves slowly (Duffie 2010): a buyer decides at a rate of one in ``due_diligence`` months, so that after t months
+    1 - exp(-t/T) of them have; one at least, who knows the seller. On an exchange all stand ready, and so with T = 0.
+    """
+    if terms.market_venue == Venue.EXCHANGE or terms.market_due_diligence <= 0.0:
+        return called
+    share = 1.0 - math.exp(-weeks / (WEEKS * terms.market_due_diligence))
+    return min(called, max(1, int(share * called + 0.5)))
+
+
+@rule
+def search_cost(terms, called, weeks):
     """Return what a month's calls cost the seller (USD): cost n (n + 1)/2 for the last month's n calls."""
     if terms.market_venue == Venue.EXCHANGE or terms.market_search == Search.FIXED:
         return 0.0
-    calls = reached / max(1.0, weeks / WEEKS)
+    calls = called / max(1.0, weeks / WEEKS)
     return 0.5 * terms.market_call_cost * calls * (calls + 1.0)
 
 
-@copied_rule
+@rule
 def add_bid(w, clock, terms, n, b, g, place, units, premium, hops):
     """Write bidder ``b``'s order for an item of ``units`` GPUs of generation ``g`` as order ``n`` and return BID; or why it makes none.
 
@@ -160,7 +174,6 @@ def add_bid(w, clock, terms, n, b, g, place, units, premium, hops):
     place (``place`` 1) a unit brings its power with it. This is the only place where it is decided who bids and who
     cannot.
     """
-    # Rows are handed on, not tables: a table taken from the world counts a reference with every call.
     n_o = len(w.operators)
     chip = w.chips[g]
     if w.purse[MONEY, b] < 0.0:
@@ -234,7 +247,7 @@ def note_bid(w, clock, n, g, offer):
 
 @rule
 def call_contacts(w, clock, terms, i, n, noting):
-    """Write the orders of the contacts that item ``i`` has reached behind the ``n`` there are; return their number.
+    """Write the orders of the contacts of item ``i`` that can bid by now behind the ``n`` there are; return their number.
 
     Orders that do not reach the lowest reserve are left out: they cannot trade. With ``noting`` the contacts that make
     no order are noted on the tape instead, and why.
@@ -248,7 +261,10 @@ def call_contacts(w, clock, terms, i, n, noting):
         least = min(least, w.ask[RESERVE, a])
     everybody = terms.market_venue == Venue.EXCHANGE
     premium = risk_premium(w.chips[g], terms)
-    reached = search_reach(terms, count_known(w, seller, everybody), w.item[WEEKS_OF, i], units * w.chips[g].appraisal)
+    weeks = w.item[WEEKS_OF, i]
+    called = search_reach(terms, count_known(w, seller, everybody), weeks, units * w.chips[g].appraisal)
+    reached = have_decided(terms, called, weeks)
+    w.item[CALLED, i] = called
     w.item[REACHED, i] = reached
     # Room for all of them, for the backstop, and for the order that is drafted last.
     if not noting and n + reached + 2 > len(w.bidder):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 #: Rows of ``w.item``; behind the last item stand the ends of its asks and orders.
-SELLER, CHIP, PLACE, WEEKS_OF, REACHED, ASKS, ORDERS, ITEM_ROWS = range(8)
+SELLER, CHIP, PLACE, WEEKS_OF, CALLED, REACHED, ASKS, ORDERS, ITEM_ROWS = range(9)
 #: Rows of ``w.order``: what a bid says.
 LIMIT, FEE, POWER, COOLED, CAP, PURSE, FILL, HOPS, ORDER_ROWS = range(9)
 #: Rows of ``w.ask``.

@@ -12,7 +12,7 @@ from agents.tables.lots import close_lot, receive_units
 from agents.tables.operators import OperatorStatus, occupy
 from simulation.markets.auction import DUST
 from simulation.markets.order_book import search_cost
-from simulation.markets.rows import ASKS, FILL, HOPS, ORDERS, REACHED, SELLER, SOLD, UNITS, WEEKS_OF
+from simulation.markets.rows import ASKS, CALLED, FILL, HOPS, ORDERS, SELLER, SOLD, UNITS, WEEKS_OF
 
 
 @rule
@@ -232,7 +232,7 @@ def pay_search(w, clock, i):
     for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
         offered += w.ask[UNITS, a]
         sold += w.ask[SOLD, a]
-    usd = search_cost(terms, w.item[REACHED, i], w.item[WEEKS_OF, i]) * min(1.0, sold / offered)
+    usd = search_cost(terms, w.item[CALLED, i], w.item[WEEKS_OF, i]) * min(1.0, sold / offered)
     seller = w.item[SELLER, i]
     n_l = len(w.lenders)
     n_lo = n_l + len(w.operators)

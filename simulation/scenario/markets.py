@@ -141,6 +141,17 @@ class Credit(Section):
     extension: int = par(6, "month", "months by which an extension moves the maturity", "ddtl3_waiver_dscr_delay", ge=0)
     swap_months: int = par(12, "month", "months of thin coverage after which lenders swap debt for equity", ge=1)
     swap_share: float = par(0.9, "ratio", "debt that a swap leaves over the going-concern value", gt=0, le=1)
+    cure_equity: float = par(
+        0.25,
+        "share",
+        "part of what equity in a going concern is worth that owners can put in at once to save it (0: never)",
+        "ddtl3_waiver_equity_cures",
+        ge=0,
+        lt=1,
+        range=(0.0, 0.5),
+        because="the contracts allow cures without limit; what owners can raise in distress is not on record",
+    )
+    cure_runway: float = par(6.0, "month", "months of thin income that a cure must last for", ge=0)
     cure_months: int = par(1, "month", "months in which a margin call can be cured (0: rounds)", ge=0)
     grace_months: int = par(1, "month", "months for which a missed payment is tolerated before lenders decide", ge=0)
     rollover_ltv: float = par(
@@ -230,6 +241,14 @@ class Market(Section):
     )
     quote_dispersion: float = par(
         0.2, "share", "by how much buyers' quotes for the same hardware differ", "stoa_quote_dispersion", gt=0, le=1
+    )
+    due_diligence: float = par(
+        1.5,
+        "month",
+        "mean time until a buyer that was called has looked at the hardware and can bid (0: at once)",
+        "compute_north_days_filing_to_sale_hearing",
+        ge=0,
+        le=24,
     )
     receivership: float = par(
         0.72,

@@ -75,7 +75,7 @@ def small_world(
     ``contacts`` maps a seller's node to (node, hops) pairs, nearest first (default: everybody knows all operators and
     buyers, but itself and the backstop, directly). Chips have performance 1, power 1 kW, are on sale from month 0 for
     1,000 USD, stand at an appraisal of 1,000 and are compared with no new ones; site power, utilisation and the like are
-    0 until set.
+    0 until set. Buyers that are called can bid at once.
 
     Who values chips needs a grid of strips: it covers ``hurdles``, the least and the highest hurdle rate (1/month).
     Without them it is infinite everywhere and who reads it fails: most rules never do, and filling it takes time.
@@ -106,7 +106,7 @@ def small_world(
         for n in range(nodes)
     ]
     pairs = [pair for row in reach for pair in row]
-    own = some_terms(**dict(terms or {}))
+    own = some_terms(**{"market_due_diligence": 0.0} | dict(terms or {}))
     world = allocate(
         np.array([own], _terms().dtype).view(Rows),
         chip_table, lender_table, operator_table, buyer_table, CUSTOMER.empty(customers), line_table, PATH.empty(months),

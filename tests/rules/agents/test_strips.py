@@ -41,6 +41,11 @@ def option(ratio: float, s: float) -> float:
     return ratio * 0.5 * (1.0 + math.erf(d / math.sqrt(2.0))) - 0.5 * (1.0 + math.erf((d - s) / math.sqrt(2.0)))
 
 
+def node(i):
+    """Return the ratio of rent to cost at node ``i``: eight even steps in each octave from 1/4 on."""
+    return 2.0 ** (i // 8 - 2) * (1.0 + i % 8 / 8)
+
+
 def strip(rent, cost, life, scrap, *, own, trend, hurdle, delay=0, persistence=1.0, volatility=0.0, months=24.0):
     """Return the value of a whole number of months, each at the rent that is believed in for it."""
     total = 0.0
@@ -100,12 +105,28 @@ def test_an_option_to_run_is_worth_the_margin_and_the_right_to_stop(ratio, s):
 
 
 # --- nodes -----------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("i", "ratio"), [(0, 0.25), (8, 0.5), (16, 1.0), (20, math.sqrt(2.0)), (64, 64.0)])
-def test_ratios_of_rent_to_cost_run_from_a_quarter_to_64_in_eighths_of_an_octave(i, ratio):
+@pytest.mark.parametrize(
+    ("i", "ratio"), [(0, 0.25), (8, 0.5), (16, 1.0), (20, 1.5), (23, 1.875), (31, 3.75), (33, 4.5), (64, 64.0)]
+)
+def test_ratios_of_rent_to_cost_run_from_a_quarter_to_64_in_eight_even_steps_an_octave(i, ratio):
     assert ratio_at(i) == pytest.approx(ratio, rel=1e-14)
 
 
-@pytest.mark.parametrize(("ratio", "i"), [(0.25, 0), (1.0, 16), (1.09, 16), (1.0906, 17), (1.19, 18), (63.0, 63)])
+@pytest.mark.parametrize(
+    ("ratio", "i"),
+    [
+        (0.25, 0),
+        (0.28125, 1),
+        (1.0, 16),
+        (1.124, 16),
+        (1.125, 17),
+        (1.9, 23),
+        (2.1, 24),
+        (2.26, 25),
+        (63.0, 63),
+        (64.0, 64),
+    ],
+)
 def test_the_node_below_a_ratio(ratio, i):
     assert node_below(ratio) == i
 
@@ -185,14 +206,14 @@ def test_the_axes_say_where_the_nodes_are():
     _, axes = grid(declines=(0.1, 0.9), hurdles=(0.02, 0.27), life=24.0, persistence=0.7)
     # Hurdle rates an eighth apart, declines a tenth, lives two months.
     assert axes[:RATIO].tolist() == pytest.approx([0.02, 8.0, 0.1, 10.0, 0.5, 0.7])
-    assert axes[RATIO:].tolist() == pytest.approx([2.0 ** (i / 8 - 2) for i in range(RATIOS)])
+    assert axes[RATIO:].tolist() == pytest.approx([node(i) for i in range(RATIOS)])
 
 
 def test_every_cell_is_the_strip_of_its_node():
     strips, _ = grid(volatility=0.2, months=3.0, persistence=0.5)
     cells = strips.reshape((HURDLES, DECLINES, LIVES, CELL))
     for h, d, n, i in ((0, 0, 12, 16), (2, 1, 5, 30), (1, 8, 3, 64), (2, 4, 0, 40), (0, 8, 12, 0)):
-        hurdle, decline, ratio = h / 8, d / 10, 2.0 ** (i / 8 - 2)
+        hurdle, decline, ratio = h / 8, d / 10, node(i)
         own = {"own": decline, "trend": decline, "hurdle": hurdle, "volatility": 0.2, "months": 3.0}
         assert cells[h, d, n, i] == pytest.approx(strip(ratio, 1.0, n, 0.0, **own), abs=1e-12)
         assert cells[h, d, n, DISCOUNT] == pytest.approx((1.0 + hurdle) ** -n)
@@ -299,7 +320,7 @@ def test_below_the_first_ratio_an_option_is_worth_in_proportion_to_the_rent():
 
 @pytest.mark.parametrize("i", [0, 1, 20, 62, 63, 64])
 def test_at_its_nodes_the_grid_is_the_strip(i):
-    rent = 10.0 * 2.0 ** (i / 8 - 2)
+    rent = 10.0 * node(i)
     exact = strip(rent, 10.0, 6, 0.5, own=0.5, trend=0.5, hurdle=0.125, volatility=0.4)
     found = value(rent, 10.0, 6.0, 0.5, hurdle=0.125, on=grid(volatility=0.4))
     assert found == pytest.approx(exact, rel=1e-12)
@@ -312,9 +333,9 @@ def test_between_nodes_of_ratio_decline_life_and_hurdle_values_are_linear():
         for d in (0.0125, 0.025):
             for n in (4.0, 5.0):
                 for i in (20, 21):
-                    rent = 10.0 * 2.0 ** (i / 8 - 2)
+                    rent = 10.0 * node(i)
                     corners[h, d, n, i] = value(rent, 10.0, n, 2.0, own=d, trend=d, hurdle=h, on=on)
-    middle = 10.0 * (0.75 * 2.0 ** (20 / 8 - 2) + 0.25 * 2.0 ** (21 / 8 - 2))
+    middle = 10.0 * (0.75 * node(20) + 0.25 * node(21))
     found = value(middle, 10.0, 4.75, 2.0, own=0.015, trend=0.015, hurdle=0.05, on=on)
     parts = {0.0: 0.6, 0.125: 0.4, 0.0125: 0.8, 0.025: 0.2, 4.0: 0.25, 5.0: 0.75, 20: 0.75, 21: 0.25}
     assert found == pytest.approx(sum(math.prod(parts[x] for x in node) * usd for node, usd in corners.items()))

@@ -19,6 +19,7 @@ from simulation.markets.order_book import (
     call_contacts,
     contact_at,
     count_known,
+    have_decided,
     is_forced,
     list_asks,
     note_bid,
@@ -28,6 +29,7 @@ from simulation.markets.order_book import (
 )
 from simulation.markets.rows import (
     ASKS,
+    CALLED,
     CAP,
     CHIP,
     COOLED,
@@ -248,7 +250,8 @@ def test_a_dealer_buys_no_more_in_a_round_than_its_stock_has_room_for(budget, in
 # --- search ----------------------------------------------------------------------------------------------------
 def effort(**terms: float):
     """Quotes differ by a fifth, the first call of a month costs 500 USD."""
-    w = market(**{"market_search": Search.EFFORT, "market_quote_dispersion": 0.2, "market_call_cost": 500.0} | terms)
+    given = {"market_search": Search.EFFORT, "market_quote_dispersion": 0.2, "market_call_cost": 500.0}
+    w = market(**given | terms)
     return w.terms[0]
 
 
@@ -294,6 +297,37 @@ def test_on_the_exchange_everybody_is_reached_at_once_for_nothing(search):
     terms = effort(market_venue=Venue.EXCHANGE, market_search=search)
     assert search_reach(terms, 99, 1, 1e3) == 99
     assert search_cost(terms, 99, 1) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("months", "weeks", "called", "decided"),
+    [
+        # 1 - exp(-2/3) is .4866, 1 - exp(-1/6) is .1535, 1 - exp(-4) is .9817.
+        (1.5, 4, 60, 29),
+        (1.5, 1, 60, 9),
+        (1.5, 24, 60, 59),
+        (3.0, 8, 60, 29),
+        (1.5, 4, 3, 1),  # 1.46
+        (1.5, 4, 4, 2),  # 1.95
+        (1.5, 1, 2, 1),  # one knows the seller
+        (1.5, 1, 0, 0),
+        (1.5, 80, 60, 60),
+        (0.5, 1, 60, 24),
+        (0.0, 1, 60, 60),  # all at once
+    ],
+)
+def test_of_those_called_some_have_decided_by_now(months, weeks, called, decided):
+    terms = effort(market_due_diligence=months)
+    assert have_decided(terms, called, weeks) == decided
+    assert have_decided(effort(market_due_diligence=months, market_venue=Venue.EXCHANGE), called, weeks) == called
+
+
+def test_only_who_has_decided_bids_and_all_calls_are_paid():
+    contacts = {LENDER: tuple((USER + k, 1) for k in range(4))}
+    w = market(contacts, market_search=Search.FIXED, market_calls_a_month=4, market_due_diligence=1.5)
+    offer(w, LENDER)
+    call_all(w, w.clock[0], list_asks(w, w.clock[0], LENDER, 1, 0, 0)[0])
+    assert (w.item[CALLED, 0], w.item[REACHED, 0]) == (4, 2)
 
 
 @pytest.mark.parametrize(

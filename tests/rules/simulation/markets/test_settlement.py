@@ -11,7 +11,7 @@ from agents.tables.ledger import Flow
 from agents.tables.loans import LoanStatus
 from agents.tables.operators import OperatorStatus
 from simulation.markets.order_book import Search, Venue
-from simulation.markets.rows import ASKS, FILL, HOPS, ORDERS, REACHED, SELLER, SOLD, UNITS, WEEKS_OF
+from simulation.markets.rows import ASKS, CALLED, FILL, HOPS, ORDERS, SELLER, SOLD, UNITS, WEEKS_OF
 from simulation.markets.settlement import (
     book_sale,
     charge_buyer,
@@ -573,8 +573,8 @@ def searched(seller: int, *, sold: float = 10.0, cash: float = 10000.0, months: 
     w = market(**{"market_search": Search.EFFORT, "market_venue": Venue.NETWORK, "market_call_cost": 500.0} | terms)
     w.lenders.cash[:] = w.operators.cash[:] = w.buyers.budget[:] = cash
     w.item[ASKS, :4] = 0, 1, 3, 4
-    w.item[[SELLER, WEEKS_OF, REACHED], 1] = seller, 4 * (1 + months), 4 * (1 + months)
-    w.item[REACHED, [0, 2]] = 99
+    w.item[[SELLER, WEEKS_OF, CALLED], 1] = seller, 4 * (1 + months), 4 * (1 + months)
+    w.item[CALLED, [0, 2]] = 99
     w.ask[UNITS, :4] = 7.0, 4.0, 6.0, 7.0
     w.ask[SOLD, :4] = 7.0, 0.4 * sold, 0.6 * sold, 7.0
     with paid_in_full(w):
