@@ -199,11 +199,13 @@ def test_a_default_after_a_contract_names_the_contract_that_ended():
         {"kind": EventKind.DEFAULT, "cause": Cause.MATURITY, "node": THREE},
         {"kind": EventKind.SURRENDER, "cause": Cause.DSCR, "node": TWO, "usd": 3e9, "parent": 1},
         {"kind": EventKind.SURRENDER, "cause": Cause.LTV, "node": TWO, "usd": 1e9},
+        {"kind": EventKind.EQUITY_CURE, "cause": Cause.DSCR, "node": TWO, "usd": 2e9, "parent": 1},
         {"kind": EventKind.CONTRACT_ENDED, "cause": Cause.EXPIRY, "node": THREE},  # the last event, and nobody's parent
     )
     assert read(credit.after_contract(Cause.CUSTOMER_FAILURE)(run)) == (1.0, 3.0)
     assert read(credit.after_contract(Cause.EXPIRY)(run)) == (1.0, 3.0)
     assert read(credit.given_up(run)) == (4.0, 1.0)
+    assert read(credit.put_in(run)) == (2.0, 1.0)
     assert read(credit.after_contract(Cause.EXPIRY)(happened(world()))) == (0.0, 0.0)
 
 

@@ -95,6 +95,11 @@ def given_up(run: Played) -> Pairs:
     return pair(_BN * float(run.events["usd"][run.events["kind"] == EventKind.SURRENDER].sum()))
 
 
+def put_in(run: Played) -> Pairs:
+    """Return what owners put in to save firms that would have failed (USD bn)."""
+    return pair(_BN * float(run.events["usd"][run.events["kind"] == EventKind.EQUITY_CURE].sum()))
+
+
 def sound_exposure(run: Played) -> Pairs:
     """Return the debt at default of operators whose trailing DSCR was at least one then, over all debt at default (USD).
 
@@ -210,6 +215,7 @@ def _why() -> list[Measure]:
             for cause, what in _CONTRACT_CAUSES.items()
         ),
         Measure("given_up", group, "vehicles given up", "USD bn", "debt on vehicles alone whose hardware a firm hands to its lenders to go on: no default of the firm", given_up),
+        Measure("cures", group, "put in by owners", "USD bn", "what owners put in to save firms that would have failed", put_in),
         Measure("sound_exposure", group, "exposure that covers its debt service", "share", "debt at default of operators with a trailing DSCR of at least one over all debt at default", sound_exposure),
         Measure("fatal_call", group, "fatal margin call over debt", "share", "sum called over the borrower's debt, where an unmet margin call ends in default", fatal_calls, of="fatal call"),
         Measure("fatal_call_usd", group, "fatal margin call", "USD m", "the sum called", _sums_called, of="fatal call"),

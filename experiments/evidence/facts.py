@@ -150,11 +150,11 @@ FACTS = (
         "sale horizon", "The less time a seller has, the less a block brings.", "Appraisers' orderly and forced liquidation values (liq_factor_distressed_7d to liq_factor_orderly_180d)",
         "10,000 H100s in a calm market, to be sold within 7 or 180 days; off: a central exchange in place of search; the record is 0.55, give or take 0.15", measures.sale_horizon, measures.cost_of_hurry,
         "what 180 days bring less what 7 days bring, over the orderly price", {}, {"market.venue": "exchange"}, 0.40, 0.1, 0.70,
-        words="Hurry costs nothing here, with search as on an exchange: within a week a seller reaches enough buyers for ten thousand chips.",
+        words="It is search, and the time that buyers take to look, that make hurry dear: on a central exchange it costs nothing.",
     ),
     Fact(
         "workouts", "Lenders settle with most of those in distress and seize from the fewer.", "Gilson, John and Lang (1990): workout_out_of_court_share; Roberts and Sufi (2009): renegotiated_before_maturity",
-        "borrowers in distress: with an amended loan, in default, or with a vehicle given up; off: lenders never wait. A cash sweep that the contract prescribes is no amendment", measures.workouts, measures.settled,
+        "borrowers in distress: with an amended loan, in default, or with a vehicle given up; off: lenders never wait. A cash sweep that the contract prescribes is no amendment, and what owners put in none of lenders' doing", measures.workouts, measures.settled,
         "share of borrowers in distress that have an amended loan and lose nothing to their lenders", {}, {"credit.forbearance": False}, 0.5, 0.2,
         words="Where lenders wait about half as many borrowers default. Yet of those in distress only a third settle; a breach that a sweep of cash ends is not counted.",
     ),

@@ -121,8 +121,8 @@ def _life(months: int) -> dict[str, Any]:
 #: Every equipment loan on a borrowing base with margin calls; and the whole of configs/scenarios/marked_to_market.yaml.
 _MARGIN: dict[str, Any] = {"credit.term_contracts": 1.1, "credit.non_recourse": 0.0}
 _MARKED: dict[str, Any] = _MARGIN | {
-    "credit.forbearance": False, "credit.cure_months": 0, "credit.grace_months": 0, "market.receivership": 0.0,
-    "market.search": "fixed", "marks.index_weight": 0.0,
+    "credit.forbearance": False, "credit.cure_months": 0, "credit.cure_equity": 0.0, "credit.grace_months": 0,
+    "market.receivership": 0.0, "market.search": "fixed", "market.due_diligence": 0.0, "marks.index_weight": 0.0,
 }  # fmt: skip
 _CONTRACTS: dict[str, dict[str, Any]] = {
     "as contracts are": {},
@@ -136,6 +136,7 @@ _VENDOR: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 _SEIZED: dict[str, dict[str, Any]] = {"where it runs": {}, "out of the rack": {"market.receivership": 0.0}}
 _PATIENCE: dict[str, dict[str, Any]] = {"they wait": {}, "they do not": {"credit.forbearance": False}}
+_OWNERS: dict[str, dict[str, Any]] = {"they save firms": {}, "they do not": {"credit.cure_equity": 0.0}}
 _CAPITAL: dict[str, dict[str, Any]] = {"it comes": {}, "it stays away": {"buyers.entry_speed": 0.0}}
 _LISTENING: dict[str, dict[str, Any]] = {"off": {}, "on": {"customers.credit_feedback": 1.0}}
 
@@ -321,6 +322,12 @@ CLAIMS = (
         "How much more secured debt stands at some time above the going-concern value of what secures it when lenders wait?",
         "largest hidden losses", "$bn", _PATIENCE, _less("they wait", "they do not"), 1e-9, "hidden_peak", least=0.05,
         holds="Extending pretends: where lenders wait more debt stands above what it is worth.", fails="Where lenders wait no more debt stands above what it is worth.",
+    ),
+    Claim(
+        "owners", "Owners that save their firms keep them from default.",
+        "How many more operators default when no owner puts in what is missing?",
+        "operators in default", "operators", _OWNERS, _less("they do not", "they save firms"), 1.0, "defaults", least=0.1,
+        holds="Owners' money keeps borrowers from default.", fails="Owners' money keeps no borrowers from default.",
     ),
     Claim(
         "capital", "Outside capital that comes late still makes fire sales dearer.",
