@@ -11,7 +11,6 @@ import numpy as np
 
 from agents.tables.events import EventKind, SaleReason
 from agents.tables.lenders import LenderStatus
-from experiments.edition import not_here
 from simulation.interventions import fail_agent, sell_block
 from simulation.markets.tape import TapeRow
 from simulation.month import CASCADE, MONTH, OPEN, STEP, advance
@@ -48,17 +47,16 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Probe:
-    """One mechanism. ``expected`` says what ought to come out; ``needs`` what an edition may lack."""
+    """One mechanism. ``expected`` says what ought to come out."""
 
     key: str
     question: str
     expected: str
     play: Callable[[], Outcome]
-    needs: tuple[str, ...] = ()
 
 
 class Result(NamedTuple):
-    """A probe with its verdict and what it shows; without an outcome the verdict says what this edition lacks."""
+    """A probe with its verdict and what it shows."""
 
     probe: Probe
     verdict: str
@@ -287,22 +285,18 @@ PROBES = (
     Probe("hold", "When does a lender sell a lot that it has seized?", "When the best bid reaches what holding is worth to it, and not before.", hold_or_sell),
     Probe("purse", "How does one purse split between two generations?", "So that both go at the same price per unit of value in use.", one_purse),
     Probe("patience", "What does a lender do when a covenant breaks and the borrower pays?", "A sound one waives; one below its minimum capital sells.", waive_or_sell),
-    Probe("q", "Where does q go without stress?", "To one: sites are built until a new chip earns its cost.", q_returns, ("operators.q",)),
-    Probe("capital", "What do cheap blocks bring about?", "Outside capital, after a delay; the next block goes nearer to its value.", capital_enters, ("panel.capital_committed", "parameter.buyers.entry_speed")),
+    Probe("q", "Where does q go without stress?", "To one: sites are built until a new chip earns its cost.", q_returns),
+    Probe("capital", "What do cheap blocks bring about?", "Outside capital, after a delay; the next block goes nearer to its value.", capital_enters),
 )  # fmt: skip
 #: Heads of :func:`rows`.
 HEADS = ("mechanism", "what ought to come out", "verdict")
 
 
 def run_probes(say: Callable[[str], Any] = lambda text: None) -> list[Result]:
-    """Play every probe that this edition can."""
+    """Play every probe."""
     found = []
     for probe in PROBES:
         say(probe.question)
-        lacking = not_here(probe.needs)
-        if lacking:
-            found.append(Result(probe, lacking, ()))
-            continue
         outcome = probe.play()
         found.append(Result(probe, HOLDS if outcome.holds else FAILS, outcome.lines))
     return found

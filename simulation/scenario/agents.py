@@ -305,6 +305,8 @@ class Customers(Section):
         "ratio",
         "cut of AI labs' renewals for each unit by which new GPU-backed credit of a quarter is below that of a year (0: off)",
         ge=0,
+        range=(0.0, 1.0),
+        because="from labs that do not live on this credit to renewals that fall in proportion to it",
     )
 
 

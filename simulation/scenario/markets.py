@@ -288,7 +288,13 @@ class Marks(Section):
 
     appraisal_speed: float = par(0.35, "ratio", "weight of the month's traded price in the appraisal", ge=0, le=1)
     index_weight: float = par(
-        0.5, "share", "weight of what rents and list prices imply in appraisals where nothing trades", ge=0, le=1
+        0.5,
+        "share",
+        "weight of what rents and list prices imply in appraisals where nothing trades",
+        ge=0,
+        le=1,
+        range=(0.3, 0.7),
+        because="beyond, an appraiser who is to weigh both would all but ignore trades or indices",
     )
     evidence: float = par(
         0.005,
