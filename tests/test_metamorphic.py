@@ -1,0 +1,257 @@
+"""What must not matter in a whole run: the currency, the unit of performance, the order of rows, what nobody can use.
+
+Nothing is worked out here: the same scenario is written down in another way and must come to the same end, event by event.
+What is scaled follows from declared units. Two sums of the world are absolute on purpose, in whatever currency: a dollar
+(less is nothing) and what rounding may leave of sums, which the checks of identities let grow with all the money there is.
+
+What is no symmetry of the model, by choice (docs/odd.md, "Decisions and departures"):
+
+- Agents take turns. Operators order one after another, in the order of rows, and who comes first has the lender's room and the place
+  in the vendor's queue; lenders draw on the lines of a bank one after another; the turn of an operator or an owner is its row
+  modulo an interval. Where nothing is short and everybody has a turn every month, no order of rows changes a thing.
+- Ties. Of several lots of one generation that a lender asks one price for, that in the lowest row goes first, and so its loan
+  is paid first: from the first seizure on two orders may part.
+- What the book would pay for all collateral is counted newest generation first, in the order of rows.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agents.tables.events import EventKind
+from simulation import load_scenario
+from simulation.month import HORIZON, advance
+from simulation.runs import play, raise_fault
+from simulation.scenario.config import set_path
+from simulation.scenario.declare import said
+from simulation.scenario.scenario import Scenario
+from simulation.scenario.walking import declared
+from simulation.world.build import build_world
+from simulation.world.world import World
+from tests.conftest import BASE, LESSONS, ROOT
+from tests.reworld import FILES, Order, money, nodes_of, performance, readings, reordered, scaled, shuffled
+
+MARKED = load_scenario(ROOT / "configs" / "scenarios" / "marked_to_market.yaml")
+#: Stress from the first year on, thin capital, a block, every policy in use: much happens, and much that is rare.
+HARD = {
+    "drivers.regimes.first_month": 8, "drivers.regimes.entry": 0.3, "lenders.capital_scale": 0.5, "drivers.block.units": 2e4,
+    "drivers.block.month": 12, "policy.backstop.capacity": 2e8, "policy.insurance.coverage": 0.4, "vendor.capacity": 1e9, "vendor.first": 6,
+    "policy.disclosure": 0.3, "policy.ltv_slope": 0.5, "policy.pacing": 0.5, "buyers.convertible_share": 0.2, "miners.pledge": 0.8,
+}  # fmt: skip
+#: (scenario, seed): of those of the base and of the other reading one with a deep cascade each.
+WORLDS = {
+    "base": (BASE, (1, 3, 6)),
+    "marked": (MARKED, (1, 6)),
+    "hard": (set_path(BASE, HARD), (1, 2)),
+    "hard and marked": (set_path(MARKED, HARD), (3,)),
+    "exchange": (set_path(BASE, HARD | {"market.venue": "exchange", "drivers.coin.path": "bootstrap"}), (4,)),
+    "demand curve": (set_path(BASE, HARD | {"market.venue": "inverse_demand", "drivers.coin.path": "regime"}), (5,)),
+    "files": (load_scenario(LESSONS / "margin_spiral.yaml"), (1,)),
+    "notes": (load_scenario(LESSONS / "double_leverage.yaml"), (1,)),
+}
+CASES = [(name, seed) for name, (_, seeds) in WORLDS.items() for seed in seeds]
+#: Equal up to this: a power of two moves no bit, but a cent counts or not, by what it is of a dollar.
+ROUNDING = 1e-9
+
+
+@cache
+def plain(name: str, seed: int) -> World:
+    return play(WORLDS[name][0], seed)
+
+
+def differences(one: World, other: World, factor=lambda unit: 1.0, without: tuple[str, ...] = ()) -> list[str]:
+    """Return what differs between two runs beyond rounding, ``other`` brought to the units of ``one``."""
+    found = []
+    for a, b in zip(readings(one), readings(other), strict=True):
+        if a.name in without:
+            continue
+        if len(a.values) != len(b.values):
+            found.append(f"{a.name}: {len(a.values)} rows and {len(b.values)}")
+            continue
+        x, y = a.values.astype(float), b.values / factor(a.unit)
+        gap = np.abs(x - y)
+        near = gap <= ROUNDING * np.maximum(np.abs(x), np.abs(y)) + (0.0 if a.values.dtype.kind == "i" else 1e-12)
+        wrong = ~(near | (np.isnan(x) & np.isnan(y)))
+        if a.name == "loans.covenant_ltv":
+            # A waiver of a loan with nothing behind it holds its claim against a dollar.
+            wrong &= one.loans.collateral[: len(x)] >= 1.0
+        if wrong.any():
+            row = int(wrong.argmax())
+            found.append(f"{a.name}: {wrong.sum()} of {len(x)}, row {row} {x[row]:.12g} and {y[row]:.12g}")
+    return found
+
+
+#: Of a month's rounding nothing is left to compare; nor of the size of a violation that did not happen.
+NOISE = ("panel.residual", "summary.residual", "clock.fault_usd")
+
+
+def test_these_are_worlds_in_which_something_happens():
+    events = np.concatenate([plain(*case).events.kind[: plain(*case).clock[0].events] for case in CASES])
+    assert set(np.unique(events)) == set(EventKind)
+    assert all(plain(*case).clock[0].trades for case in CASES)
+    for flow in ("insurance_premium", "insurance_claim", "vendor_backstop", "receivership", "line_cleared"):
+        assert any(r.values.any() for case in CASES for r in readings(plain(*case)) if r.name == f"flows.{flow}"), flow
+
+
+def test_every_file_is_of_a_table_or_has_no_units():
+    assert set(FILES) == {path for path, _, field in declared() if said(field, "unit") == "path"}
+
+
+@pytest.mark.parametrize("k", [2.0**20, 2.0**-3])
+@pytest.mark.parametrize(("name", "seed"), CASES)
+def test_another_currency_changes_nothing_real(name, seed, k, tmp_path):
+    other = play(scaled(WORLDS[name][0], money(k), tmp_path), seed)
+    assert not differences(plain(name, seed), other, money(k), NOISE)
+
+
+@pytest.mark.parametrize(("name", "seed"), CASES)
+def test_another_unit_of_performance_changes_nothing(name, seed, tmp_path):
+    scenario = WORLDS[name][0]
+    reference = scenario.chips[int(plain(name, seed).chips.reference.argmax())].name
+    other = play(set_path(scaled(scenario, performance(8.0), tmp_path), {"marks.reference_chip": reference}), seed)
+    assert not differences(plain(name, seed), other, performance(8.0))
+
+
+# --- the order of rows ---------------------------------------------------------------------------------------------------
+
+#: Everybody has its turn every month.
+EVERY_MONTH = {"credit.order_interval": 1, "notes.interval": 1, "market.churn_interval": 1}
+#: Nothing is short where turns are taken: lenders' room and cash, the vendor's units. Nobody lends on coins: of two coin
+#: lenders that in the last row does.
+PLENTY = (
+    EVERY_MONTH
+    | {"lenders.capital_scale": 1e4, "lenders.name_limit": 1e6, "miners.pledge": 0.0}
+    | {f"chips.{chip.name}.supply": 0.0 for chip in BASE.chips}
+)
+#: What the book would pay for collateral goes by the order of generations.
+NEWEST_FIRST = (
+    "executable_value", "executable_ltv", "illusion", "largest_executable_ltv",
+)  # fmt: skip
+#: (rows in another order, scenario, changes, months that are compared at least, columns of the panel left out).
+ORDERS: tuple[tuple[str, Scenario, dict[str, Any], int, tuple[str, ...]], ...] = (
+    ("chips", BASE, {}, 12, NEWEST_FIRST),
+    ("chips", MARKED, {}, 12, NEWEST_FIRST),
+    ("buyers", BASE, EVERY_MONTH, 12, ()),
+    ("buyers", MARKED, EVERY_MONTH, 12, ()),
+    ("lenders", BASE, PLENTY, 12, ()),
+    ("operators", BASE, PLENTY, 12, ()),
+    ("lenders operators buyers chips", BASE, PLENTY, 12, NEWEST_FIRST),
+)
+
+
+def played(scenario: Scenario, seed: int, which: str = "") -> tuple[World, Order]:
+    """Return a run whose rows are shuffled, and their order."""
+    world = build_world(scenario, seed)
+    order = shuffled(world, which, seed)
+    world = reordered(world, order)
+    advance(world, HORIZON)
+    raise_fault(world)
+    return world, order
+
+
+def named_events(world: World, order: Order, months: int) -> np.ndarray:
+    """Return what happened before a month, by old names: month, round, kind, cause, who, to whom, generation, units, USD; sorted."""
+    events = world.events[: world.clock[0].events]
+    events = events[events.month < months]
+    node = np.append(nodes_of(world, order), -1)
+    chip = np.append(order.chips, -1)
+    rows = np.array([
+        events.month, events.turn, events.kind, events.cause, node[events.node], node[events.other], chip[events.chip], events.units,
+        events.usd,
+    ])  # fmt: skip
+    return rows[:, np.lexsort(rows[::-1].round(3))].T
+
+
+@pytest.mark.parametrize("seed", [1, 2, 6])
+@pytest.mark.parametrize(("which", "scenario", "changes", "least", "without"), ORDERS)
+def test_the_order_of_rows_changes_nothing_but_ties(which, scenario, changes, least, without, seed):
+    scenario = set_path(scenario, changes)
+    (one, order), (other, new) = played(scenario, seed), played(scenario, seed, which)
+    assert any((x != y).any() for x, y in zip(order, new, strict=True))
+    events = one.events[: one.clock[0].events]
+    seizures = events.month[events.kind == EventKind.SEIZURE]
+    months = int(seizures.min()) if len(seizures) else len(one.panel)
+    assert months >= least
+    for column in one.panel.dtype.names:
+        if column not in ("residual", *without):
+            assert other.panel[column][:months] == pytest.approx(one.panel[column][:months], rel=1e-7, abs=1e-6), column
+    by_chip = [w.chip_panel.reshape(len(w.panel), -1)[:months] for w in (one, other)]
+    for column in ("price", "appraisal", "best_bid", "traded", "stock", "fundamental", "depth_usd"):
+        assert by_chip[1][column] == pytest.approx(by_chip[0][column][:, new.chips], rel=1e-7, abs=1e-6), column
+    assert named_events(other, new, months) == pytest.approx(named_events(one, order, months), rel=1e-6, abs=1e-3)
+
+
+# --- what nobody can use -------------------------------------------------------------------------------------------------
+
+USELESS = {
+    "after the horizon": {"release": 999, "list_price": 6e4, "performance": 9.0, "power": 3.0},
+    "eats more than it earns": {"release": 6, "list_price": 4e4, "performance": 1.0, "power": 1e5},
+    "earns nothing": {"release": 20, "list_price": 9e6, "performance": 1e-3, "power": 1.0, "liquid": True},
+    "older than all others": {"release": 1, "end_of_sale": 2, "list_price": 1e9, "performance": 1.0, "power": 2.0},
+}
+
+
+@pytest.mark.parametrize("chip", USELESS)
+@pytest.mark.parametrize(("name", "seed"), [("base", 1), ("marked", 6), ("hard", 2)])
+def test_a_generation_that_nobody_can_use_changes_nothing(name, seed, chip):
+    scenario = WORLDS[name][0]
+    chips = [c.model_dump() for c in scenario.chips]
+    other = play(set_path(scenario, {"chips": [*chips, {"name": "Useless"} | USELESS[chip]]}), seed)
+    one = plain(name, seed)
+    own = [c.name == "Useless" for c in sorted([*scenario.chips, *_made(USELESS[chip])], key=lambda c: c.release)]
+    kept = np.flatnonzero(~np.array(own))
+    assert not other.chips.stock[own].any()
+    assert not other.chips.traded_units[own].any()
+    for column in one.panel.dtype.names:
+        assert other.panel[column] == pytest.approx(one.panel[column], rel=1e-12, abs=1e-9, nan_ok=True), column
+    by_chip = other.chip_panel.reshape(len(other.panel), -1)[:, kept]
+    for column in ("price", "appraisal", "best_bid", "traded", "stock", "depth_usd"):
+        assert (by_chip[column] == one.chip_panel.reshape(len(one.panel), -1)[column]).all(), column
+    assert other.clock[0].events == one.clock[0].events
+    assert (other.events.usd == one.events.usd).all()
+
+
+def _made(traits: dict[str, Any]) -> list[Any]:
+    from simulation.scenario.drivers import Chip
+
+    return [Chip(name="Useless", **traits)]
+
+
+# --- a policy without capacity -------------------------------------------------------------------------------------------
+
+#: Everything about a policy but its capacity.
+WITHOUT_CAPACITY: dict[str, dict[str, Any]] = {
+    "backstop": {"policy.backstop.capacity": 0.0, "policy.backstop.trigger": 0.0, "policy.backstop.price": 3.0},
+    "insurance": {"policy.insurance.capacity": 0.0, "policy.insurance.coverage": 1.0, "policy.insurance.premium": 0.5},
+    "vendor": {"vendor.capacity": 0.0, "vendor.share": 1.0, "vendor.price": 3.0, "vendor.first": 0, "vendor.last": 500},
+    "block": {
+        "drivers.block.units": 0.0,
+        "drivers.block.month": 3,
+        "drivers.block.days": 1,
+        "drivers.block.chip": "A100",
+    },
+    "all": {"policy.ltv_growth": 0.0, "policy.insurance.premium": 0.5},
+}
+
+
+@pytest.mark.parametrize("policy", WITHOUT_CAPACITY)
+@pytest.mark.parametrize(("name", "seed"), [("base", 1), ("marked", 6)])
+def test_a_policy_without_capacity_is_no_policy(name, seed, policy):
+    changes = dict(WITHOUT_CAPACITY[policy])
+    if policy == "all":
+        for other in WITHOUT_CAPACITY.values():
+            changes |= other
+    other = play(set_path(WORLDS[name][0], changes), seed)
+    without = [*NOISE, *(f"buyers.{column}" for column in ())]
+    assert not differences(plain(name, seed), other, without=tuple(without))
+
+
+@pytest.mark.parametrize("policy", ["backstop", "insurance", "vendor", "block"])
+def test_the_same_policy_with_capacity_is_one(policy):
+    size = next(path for path in WITHOUT_CAPACITY[policy] if path.endswith(("capacity", "units")))
+    other = play(set_path(MARKED, WITHOUT_CAPACITY[policy] | {size: 1e9 if "capacity" in size else 1e4}), 6)
+    assert differences(plain("marked", 6), other)
