@@ -46,4 +46,6 @@ def realise_contracts(w, clock):
     for o in range(n_o):
         op = w.operators[o]
         op.contracted = op.contracted / capacity[o] if capacity[o] > 0.0 else 0.0
-        op.realised = op.contract_paid / op.contract_due if op.contract_due > _SOME * op.hosting * op.site_power else 1.0
+        op.realised = (
+            op.contract_paid / op.contract_due if op.contract_due > _SOME * op.hosting * op.site_power else 1.0
+        )

@@ -134,9 +134,7 @@ def test_an_open_line_is_not_closed_when_interest_is_paid():
     ],
 )
 def test_insurance_of_residual_values_costs_a_premium_on_the_book(coverage, capacity, cash, usd):
-    w = world(
-        policy_insurance_coverage=coverage, policy_insurance_premium=0.06, policy_insurance_capacity=capacity
-    )
+    w = world(policy_insurance_coverage=coverage, policy_insurance_premium=0.06, policy_insurance_capacity=capacity)
     lender = put(w.lenders[0], cash=cash, book=400.0)
     with paid_in_full(w):
         pay_premium(w, lender, w.terms[0])

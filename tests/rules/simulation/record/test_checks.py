@@ -9,7 +9,15 @@ import pytest
 from agents.tables.clock import Fault
 from agents.tables.ledger import BUYERS, LENDERS, OPERATORS, Flow
 from agents.tables.loans import LoanStatus
-from simulation.record.checks import check_claims, check_flows, check_loans, check_means, check_units, leeway, sector_cash
+from simulation.record.checks import (
+    check_claims,
+    check_flows,
+    check_loans,
+    check_means,
+    check_units,
+    leeway,
+    sector_cash,
+)
 from tests.rules.worlds import add_loan, add_lot, buyer_node, operator_node, small_world
 
 FINE = (Fault.NONE, 0, 0.0)
