@@ -33,7 +33,10 @@ class Failure:
 
 @dataclass
 class Campaign:
-    """What a campaign found: how runs ended, by end; failures by sort; what took longest (seconds, number)."""
+    """What a campaign found: how runs ended, by end; failures by sort; what took longest (seconds, number).
+
+    ``beyond_peak`` counts runs whose losses exceed the largest debt at any one time.
+    """
 
     kind: Kind
     runs: int
@@ -42,6 +45,7 @@ class Campaign:
     sorts: Counter[tuple[str, str]] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
+    beyond_peak: int = 0
     seconds: float = 0.0
     slowest: list[tuple[float, int]] = field(default_factory=list)
 
@@ -91,6 +95,7 @@ def play_campaign(
 def _count(campaign: Campaign, scenario: Scenario, number: int, changes: Changes, outcome: Outcome) -> None:
     campaign.ends[outcome.end] += 1
     campaign.seconds += outcome.seconds
+    campaign.beyond_peak += outcome.loss_share > 1.0
     if outcome.end == SOUND:
         campaign.slowest.append((outcome.seconds, number))
     if outcome.end == REFUSED:

@@ -30,8 +30,9 @@ FAILURES = (FAULT, NOT_FINITE, IMPOSSIBLE, BROKEN)
 
 #: Measures of the summary that are undefined (nan) where nothing defaulted, nothing moved, or no twin was run.
 UNDEFINED = ("recovery", "lgd", "amplification", "correlation")
-#: Measures and panel columns that are parts of something: never above one.
-PARTS = ("loss_share", "worst_bust_share", "recovery", "lgd", "branching")
+#: Measures that are parts of something: never above one. Losses over the peak of debt are none: what is lent anew after losses can
+#: be lost again (:func:`owed` is what they are part of).
+PARTS = ("worst_bust_share", "recovery", "lgd", "branching")
 #: What rounding may leave beyond a limit, over the largest number of the column (absolute for shares).
 _ROUNDING = 1e-6
 #: Units of what cannot be negative.
@@ -42,12 +43,16 @@ _LOOKED_AT = ("panel", "chip_panel", "trades", "chips", "lots")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: ``what`` names the failure without its numbers, ``message`` says it, ``seconds`` it took."""
+    """How a run ended: ``what`` names the failure without its numbers, ``message`` says it, ``seconds`` it took.
+
+    ``loss_share`` are its losses over the peak of debt.
+    """
 
     end: str
     what: str = ""
     message: str = ""
     seconds: float = 0.0
+    loss_share: float = 0.0
 
     @property
     def failed(self) -> bool:
@@ -58,8 +63,8 @@ def attempt(scenario: Scenario, changes: Changes, seed: int) -> Outcome:
     """Play a scenario with changes and return how it ended; no error of the run leaves this function."""
     began = time.perf_counter()
 
-    def ended(end: str, what: str = "", message: str = "") -> Outcome:
-        return Outcome(end, what, message, time.perf_counter() - began)
+    def ended(end: str, what: str = "", message: str = "", loss_share: float = 0.0) -> Outcome:
+        return Outcome(end, what, message, time.perf_counter() - began, loss_share)
 
     try:
         changed = set_path(scenario, changes) if changes else scenario
@@ -68,23 +73,29 @@ def attempt(scenario: Scenario, changes: Changes, seed: int) -> Outcome:
         return ended(REFUSED, error.faults[0].path, str(error))
     except Exception as error:
         return ended(BROKEN, f"build: {type(error).__name__}", f"{type(error).__name__}: {error}")
+    opened = float(world.loans.principal[: world.clock[0].used_loans].sum())
     try:
         advance(world, HORIZON)
         raise_fault(world)
-        what, message = examine(world, summarise(world))
+        summary = summarise(world)
+        what, message = examine(world, summary, opened)
     except InvariantError as error:
         return ended(FAULT, FAULTS[world.clock[0].fault], str(error).partition(". This is")[0])
     except Exception as error:
         return ended(BROKEN, type(error).__name__, f"{type(error).__name__}: {error}")
-    return ended(what.partition(": ")[0] if what else SOUND, what.partition(": ")[2], message)
+    end, _, where = what.partition(": ")
+    return ended(end or SOUND, where, message, summary["loss_share"])
 
 
-def examine(world: World, summary: dict[str, Any]) -> tuple[str, str]:
-    """Return what is wrong with a finished run: ("end: where", a sentence), two empty texts if nothing is."""
+def examine(world: World, summary: dict[str, Any], opened: float) -> tuple[str, str]:
+    """Return what is wrong with a finished run: ("end: where", a sentence), two empty texts if nothing is.
+
+    ``opened`` is the debt with which it opened (USD).
+    """
     found = _not_finite(world, summary)
     if found:
         return f"{NOT_FINITE}: {found[0]}", f"{found[0]} is {found[1]:g}"
-    found = _impossible(world, summary)
+    found = _impossible(world, summary, opened)
     return (f"{IMPOSSIBLE}: {found[0]}", f"{found[0]} is {found[1]:.9g}") if found else ("", "")
 
 
@@ -120,7 +131,22 @@ def _not_finite(world: World, summary: dict[str, Any]) -> tuple[str, float] | No
     return None
 
 
-def _impossible(world: World, summary: dict[str, Any]) -> tuple[str, float] | None:
+def owed(world: World, opened: float) -> float:
+    """Return what operators owed in all at most (USD): debt at the start, all that was drawn, interest that may have been added.
+
+    Interest of a month is charged on what stood at its start at no more than the highest rate of any loan.
+    """
+    panel = world.panel.view(np.ndarray)[: world.clock[0].month]
+    debt = panel["debt"] + panel["debt_convertible"] + panel["debt_margin"]
+    rate = float(world.loans.rate[: world.clock[0].used_loans].max(initial=0.0))
+    drawn = float((panel["new_credit"] + panel["new_notes"]).sum())
+    return opened + drawn + rate / 12.0 * (opened + drawn + float(debt.sum()))
+
+
+def _impossible(world: World, summary: dict[str, Any], opened: float) -> tuple[str, float] | None:
+    lost = summary["losses"] / max(1.0, owed(world, opened))
+    if lost > 1.0 + _ROUNDING:
+        return "summary.losses over all that was owed", lost
     for name in PARTS:
         if not math.isnan(summary[name]) and not -_ROUNDING <= summary[name] <= 1.0 + _ROUNDING:
             return f"summary.{name}", summary[name]

@@ -39,6 +39,22 @@ def told(failure: Failure, config: str) -> str:
     return f"{failure.outcome.end}: {failure.outcome.message} ({what}: {len(failure.changes)})\n  {line}"
 
 
+def asides(c: Campaign) -> list[str]:
+    """Return what is said of a campaign beside its counts: why draws were refused, losses above the peak of debt, the slowest run."""
+    said = []
+    if c.refused:
+        named = ", ".join(f"`{path}` ({n:,})" for path, n in c.refused.most_common(_NAMED))
+        said.append(f"Refused among the {c.kind} draws, mostly for what parameters forbid one another: {named}.")
+    if c.beyond_peak:
+        said.append(
+            f"In {c.beyond_peak:,} of the {c.kind} runs losses exceed the largest debt at any one time: what was lent anew was lost again."
+        )
+    if c.slowest:
+        seconds, number = c.slowest[0]
+        said.append(f"The slowest of the {c.kind} runs took {seconds:.2f} s (number {number}).")
+    return said
+
+
 def verdict(campaigns: Sequence[Campaign]) -> str:
     """Return in a sentence how many runs failed."""
     played, failed = sum(c.played for c in campaigns), sum(c.failed for c in campaigns)

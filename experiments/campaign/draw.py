@@ -50,6 +50,14 @@ _AT_AN_END = 1 / 3
 _HAIR = 1e-6
 
 
+#: What a scenario wants in this order: moved values are put into it, or half of all draws would be refused.
+_ORDERED = (
+    ("notes.margin_ltv", "notes.margin_call", "notes.margin_closeout"),
+    ("credit.rollover_floor", "credit.rollover_dscr"),
+    ("vendor.first", "vendor.last"),
+)
+
+
 class Width(NamedTuple):
     """How far a kind of draw goes: ``least`` and ``most`` share of the parameters moved, by up to ``factor``."""
 
@@ -92,6 +100,9 @@ def draw(scenario: Scenario, kind: Kind, seed: int, number: int) -> Changes:
     if kind == "stressed":
         changes |= {path: value for path, value in _shocks(rng)}
     before = {path: value for path, value, _ in known}
+    for group in _ORDERED:
+        if not changes.keys().isdisjoint(group):
+            changes |= zip(group, sorted(changes.get(path, before[path]) for path in group), strict=True)
     return {path: value for path, value in changes.items() if value != _listed(before[path])}
 
 

@@ -116,6 +116,7 @@ def _tell(found: list[Campaign], config: str, write: Path | None, console: Conso
 
     print_table("Campaign", document.HEADS, document.rows(found), right=tuple(range(1, len(document.HEADS))))
     for c in found:
+        print(*document.asides(c), sep="\n")
         for failure in c.failures:
             print(document.told(failure, config))
     print(document.verdict(found))

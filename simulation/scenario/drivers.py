@@ -11,7 +11,7 @@ class Chip(Section):
     """One generation of chips."""
 
     name: str = par(..., "text", "name of the generation", min_length=1)
-    release: int = par(..., "month", "month of release (0 = the first month)")
+    release: int = par(..., "month", "month of release (0 = the first month)", ge=-600)
     end_of_sale: int = par(999, "month", "month from which it is no longer sold new")
     list_price: float = par(..., "USD/GPU", "list price of the hardware", "price_h100_8gpu_node", gt=0)
     supply: float = par(
@@ -51,6 +51,7 @@ class Coin(Section):
         "ratio",
         "beta of ether's log return on bitcoin's",
         ge=0,
+        le=5,
         range=(0.8, 1.6),
         because="ether moves with bitcoin, neither half nor twice as much",
     )

@@ -288,12 +288,14 @@ class Marks(Section):
     )
     stale_drift: float = par(0.012, "1/month", "fall of an appraisal without trades", ge=0, le=1)
     opening_decay: float = par(
-        0.02, "1/month", "fall of used prices since release, for prices at the start", ge=0, le=1
+        0.02, "1/month", "fall of used prices since release, for prices at the start", ge=0, le=0.2
     )
     reference_chip: str = par(
         "", "text", "generation that summaries and figures follow; empty: the one whose performance is nearest to 1"
     )
-    asset_life: float = par(100.0, "month", "longest life in the value in use", "v100_fleet_life_microsoft", ge=1)
+    asset_life: float = par(
+        100.0, "month", "longest life in the value in use", "v100_fleet_life_microsoft", ge=1, le=600
+    )
     rent_volatility: float = par(
         0.07,
         "log/month",
