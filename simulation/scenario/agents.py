@@ -121,7 +121,7 @@ class Miners(Section):
         "log/month",
         "growth of the network's hashrate when mining pays",
         "hashprice_2025q3",
-        ge=-1,
+        ge=-0.2,
         le=1,
     )
     breakeven: float = par(
