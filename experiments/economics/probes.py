@@ -125,20 +125,26 @@ def auctions_of(rows: np.ndarray, seller: int) -> list[tuple[float, float, float
     return found
 
 
+#: Hosting of the only buyer (USD/kW-month): so dear that the lender's receiver does better, and cheaper than the fallen operator's.
+_DEAR, _CHEAP = 300, 90
+
+
 def hold_or_sell() -> Outcome:
-    """A sound lender seizes a lot, and the only buyer's hosting is dear: each auction with reserve and best bid."""
-    world = build_world(small_market(buyers__enterprise__hosting=[300, 300]), 1, tape=_TAPE)
-    seen = []
-    for month, phase in rounds(world, 8, at(1, lambda w: fail_agent(w, _OPERATOR))):
-        if phase == CASCADE:
-            seen += [(month, *auction) for auction in auctions_of(tape_of(world), _LENDER)]
-    lines = [
-        f"month {month}: asks {usd(reserve)}, best bid {usd(bid)}: {f'sells {sold:,.0f}' if sold else 'waits'}"
-        for month, reserve, bid, sold in seen
-    ]
-    right = all((sold > 0.0) == (bid >= reserve) for _, reserve, bid, sold in seen)
-    both = {sold > 0.0 for *_, sold in seen} == {True, False}
-    return Outcome(tuple(lines), right and both)
+    """A sound lender seizes a lot: each auction with reserve and best bid, once the only buyer's hosting is dear and once it is cheap."""
+    lines, right, ends = [], True, set()
+    for name, hosting in (("dear", _DEAR), ("cheap", _CHEAP)):
+        world = build_world(small_market(buyers__enterprise__hosting=[hosting, hosting]), 1, tape=_TAPE)
+        for month, phase in rounds(world, 8, at(1, lambda w: fail_agent(w, _OPERATOR))):
+            if phase != CASCADE:
+                continue
+            for reserve, bid, sold in auctions_of(tape_of(world), _LENDER):
+                does = f"sells {sold:,.0f}" if sold else "waits"
+                lines.append(
+                    f"buyer with {name} hosting, month {month}: asks {usd(reserve)}, best bid {usd(bid)}: {does}"
+                )
+                right &= (sold > 0.0) == (bid >= reserve)
+                ends.add(sold > 0.0)
+    return Outcome(tuple(lines), right and ends == {True, False})
 
 
 # --- two generations, one purse --------------------------------------------------------------------------------------
@@ -193,7 +199,8 @@ _MARKED, _OUT_OF_REACH = 0.7, 0.99
 
 def breach(sound: bool) -> dict[str, float]:
     """Play a covenant that breaks while the borrower pays; return what follows within half a year (counts, USD sold)."""
-    scenario = small_market(credit__initial_debt=0.8, neoclouds__cash=[_CASH, _CASH])
+    # Appraisers look at trades alone: what the mark loses stays lost.
+    scenario = small_market(credit__initial_debt=0.8, neoclouds__cash=[_CASH, _CASH], marks__index_weight=0.0)
     world = build_world(scenario, 1, tape=_TAPE)
 
     def shock(w: World) -> None:
