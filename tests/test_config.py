@@ -392,6 +392,20 @@ def test_provenance(write):
     assert list(origins) == [path for path, _, _ in parameters(load_scenario("child.yaml"))]
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("miners.eth=[-1, 3]", "must be at least 0"),
+        ("neoclouds.utilisation=[0.5, 1.5]", "must be at most 1"),
+        ("drivers.demand.growth=[0.1, 0.2, -1.1]", "must be at least -1"),
+    ],
+)
+def test_every_number_of_a_list_has_bounds(write, setting, message):
+    write(base=BASE)
+    assert faults("base.yaml", [setting]) == [f"--set: {setting.split('=')[0]}: every number of the list {message}"]
+    assert load_scenario("base.yaml", ["neoclouds.decline=[-0.5, 1]"]).neoclouds.decline == (-0.5, 1.0)
+
+
 def test_scenario_survives_yaml(write):
     write(base=BASE)
     scenario = load_scenario("base.yaml", ["drivers.demand.growth=[1e-7, 0.1]", "lenders.max_ltv=null"])
@@ -412,9 +426,9 @@ def test_odd_texts_survive_yaml(write, title):
 @given(
     title=st.text(max_size=20),
     rent=st.floats(min_value=1e-300, max_value=1e300),
-    cash=st.lists(st.floats(-1e15, 1e15), min_size=2, max_size=2).map(sorted),
-    growth=st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=4),
-    release=st.integers(-(2**53), 0),
+    cash=st.lists(st.floats(0.0, 1e15), min_size=2, max_size=2).map(sorted),
+    growth=st.lists(st.floats(-1.0, 1.0), max_size=4),
+    release=st.integers(-600, 0),
     liquid=st.booleans(),
 )
 def test_any_scenario_survives_yaml(tmp_path_factory, title, rent, cash, growth, release, liquid):

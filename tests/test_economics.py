@@ -20,10 +20,10 @@ from experiments.economics.record import recorded
 from experiments.prices import price_path
 from simulation.month import MONTH, advance
 from simulation.runs import play
-from simulation.scenario.config import set_path
+from simulation.scenario.config import load_scenario, set_path
 from simulation.scenario.faults import ConfigError
 from simulation.world.build import build_world
-from tests.conftest import BASE, ROOT, STRESS
+from tests.conftest import BASE, LESSONS, ROOT, STRESS
 from tests.rules.worlds import small_world
 
 #: Nodes of :func:`world`: two lenders and the outside investors, three operators, a user, a scrap merchant, the backstop.
@@ -577,7 +577,13 @@ def test_every_mechanism_is_played_and_judged():
     for result in results:
         assert result.verdict in (probes.HOLDS, probes.FAILS) and result.lines
         assert result.probe.question in probes.markdown(results)
-    assert results[0].verdict == probes.HOLDS, "a lender holds out for what holding is worth"
+    assert {r.probe.key for r in results if r.verdict == probes.HOLDS} == {"hold", "purse", "patience", "q", "capital"}
+
+
+def test_probes_of_lenders_have_contracts_as_in_the_base():
+    market, marked = probes.small_market(), load_scenario(LESSONS / "parts" / "small.yaml")
+    assert market.credit.forbearance == BASE.credit.forbearance != marked.credit.forbearance
+    assert market.market.receivership == BASE.market.receivership != marked.market.receivership
 
 
 def test_an_auction_is_read_off_the_tape_of_its_seller():
@@ -607,11 +613,13 @@ def test_what_was_paid_over_value_counts_seized_hardware_alone():
 
 
 def test_q_and_capital_are_judged_by_where_they_end():
-    assert probes.judged_q([2.0, 1.5, 1.08]).holds and not probes.judged_q([1.0, 1.0, 1.2]).holds
+    assert probes.judged_q(([2.0, 1.5, 1.28], 1.2)).holds and not probes.judged_q(([1.2, 1.2, 1.08], 1.2)).holds
+    assert not probes.judged_q(([1.2], 1.2), ([1.2], 1.05)).holds
     open_, closed = ((0.4, 0.7), 3e9), ((0.4, 0.5), 0.0)
     assert probes.judged_capital(open_, closed).holds
     assert not probes.judged_capital(((0.4, 0.5), 3e9), closed).holds
     assert not probes.judged_capital(((0.4, 0.7), 0.0), closed).holds
+    assert not probes.judged_capital(((0.5, 0.7), 3e9), closed).holds, "capital that comes late moves no price before"
     ops = np.array([(1.0, 30.0), (2.0, 10.0)], [("q", float), ("site_power", float)])
     assert probes.q_of(SimpleNamespace(operators=ops)) == 1.25
 

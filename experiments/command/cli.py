@@ -3,7 +3,7 @@
 Only what a command needs is imported, when it needs it: ``firesale --help`` and ``firesale explain`` load
 neither the engine nor the figures.
 
-Exit codes: 0 done, 2 something asked for is wrong, 3 the engine violated an identity, 130 interrupted.
+Exit codes: 0 done, 2 something asked for is wrong, 3 the engine violated an identity (or a run of a campaign failed), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.command import calibrate, economics, evidence, explain, sweeps, terminal
+from experiments.command import calibrate, campaign, economics, evidence, explain, sweeps, terminal
 from experiments.command.terminal import Config, Set, load_engine, make_console, print_table, write_whole
 
 app = typer.Typer(
@@ -178,6 +178,7 @@ evidence.add_to(app)
 
 calibrate.add_to(app)
 app.command()(economics.economics)
+app.command()(campaign.campaign)
 
 
 # --- explain ------------------------------------------------------------------------------------------------------

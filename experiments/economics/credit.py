@@ -171,7 +171,7 @@ def _risk() -> list[Measure]:
         m("worst_bust", group, "worst bust share", "share", "largest share of debt that defaults within three months", _summary("worst_bust_share")),
         m("defaults", group, "defaults", "operators", "operators that default", _summary("defaults")),
         m("losses", group, "credit losses", "USD bn", "of all creditors, open claims at their collateral", _summary("losses", _BN)),
-        m("loss_share", group, "losses over peak debt", "share", "credit losses over the peak of GPU-backed debt", _summary("loss_share")),
+        m("loss_share", group, "losses over peak debt", "share", "credit losses over the peak of all debt of operators", _summary("loss_share")),
         m("hidden_losses", group, "hidden losses", "USD bn", "largest, over months, of secured debt above the going-concern value of what secures it", lambda run: pair(_BN * float(run.panel["hidden_losses"].max()))),
         m("lgd", group, "loss given default", "share", "losses over claims in default: written off, recovered and open; aim: recoveries of loans on rigs in 2022-23", loss_given_default, aim=Aim(1.0 - recorded("greenidge_recovery"), 1.0 - recorded("asic_loan_recovery_band_low"))),
     ]  # fmt: skip
