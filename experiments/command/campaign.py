@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from experiments.command import terminal
-from experiments.command.terminal import Set, load_engine, make_console, print_table
+from experiments.command.terminal import ConfigOrBase, Set, load_engine, make_console, print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,9 +33,7 @@ _FAILED = 3
 
 
 def campaign(
-    config: Annotated[
-        Path | None, typer.Argument(metavar="[CONFIG]", help="a config file (YAML)", show_default="the base")
-    ] = None,
+    config: ConfigOrBase = None,
     kind: Annotated[
         list[Kinds] | None,
         typer.Option(

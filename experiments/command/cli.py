@@ -17,8 +17,8 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.command import calibrate, campaign, economics, evidence, explain, sweeps, terminal
-from experiments.command.terminal import Config, Set, load_engine, make_console, print_table, write_whole
+from experiments.command import calibrate, campaign, economics, evidence, explain, init, sweeps, terminal
+from experiments.command.terminal import Config, ConfigOrBase, Set, load_engine, make_console, print_table, write_whole
 
 app = typer.Typer(
     help="Leverage, defaults and fire-sale cascades in GPU-backed credit.",
@@ -119,9 +119,7 @@ def _overrides(set_: list[str] | None, months: int | None) -> list[str]:
 
 @app.command()
 def browse(
-    config: Annotated[
-        Path | None, typer.Argument(metavar="[CONFIG]", help="a config file (YAML)", show_default="the base")
-    ] = None,
+    config: ConfigOrBase = None,
     seed: Annotated[int, typer.Option(min=0, help="seed of all draws")] = 1,
     set_: Set = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="port, 0 for a free one")] = 8765,
@@ -184,6 +182,7 @@ app.command()(campaign.campaign)
 # --- explain ------------------------------------------------------------------------------------------------------
 
 app.command()(explain.explain)
+app.command()(init.init)
 
 
 # --- bench --------------------------------------------------------------------------------------------------------

@@ -19,7 +19,22 @@ if TYPE_CHECKING:
 arguments: list[str] = []
 
 
-Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="a config file (YAML)", show_default=False)]
+def config_file(name: str) -> Path:
+    """Return the file of a config that is named on the command line: one that is there, or that comes with the program."""
+    from simulation.scenario.document import find_config
+
+    return Path(find_config(name))
+
+
+_CONFIG_HELP = "a config file (YAML), or the name of a shipped one (base, article)"
+
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help=_CONFIG_HELP, show_default=False, parser=config_file)]
+
+
+#: A config that may be left out: then the base.
+ConfigOrBase = Annotated[
+    Path | None, typer.Argument(metavar="[CONFIG]", help=_CONFIG_HELP, show_default="the base", parser=config_file)
+]
 
 
 Set = Annotated[
