@@ -1,5 +1,8 @@
 """Stylised facts of the literature as tests declared beforehand, each with its mechanism on and off.
 
+Facts of the engine are tested under two readings of its loans: those of the base, of which most are on contracted cash
+flow, and everybody marked to market, as in the markets in which most of these facts were found.
+
 A fact is a statistic over seeds with two conditions: with the mechanism on it is beyond ``bound``, and it is larger than
 with the mechanism off by at least ``least``. Both are judged by bootstrap intervals over seeds (the same draws in both arms).
 """
@@ -18,6 +21,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.evidence import fact_measures as measures
+from experiments.evidence.claims.catalogue import MARKED
 from experiments.run.figures.style import BLUE, GRID, INK, MUTED, RED, STYLE
 from experiments.statistics import interval, resamples
 from simulation.scenario.faults import ConfigError, Fault
@@ -35,7 +39,8 @@ Rows = list[np.ndarray]
 @dataclass(frozen=True)
 class Fact:
     """One fact. ``measure(seeds, changes)`` gives the rows of an arm, ``statistic`` a number of rows; ``bound`` and
-    ``least`` as in the module's text, ``ceiling`` what it must stay below; ``words`` say what was found."""
+    ``least`` as in the module's text, ``ceiling`` what it must stay below; ``engine`` is False where it is of another model;
+    ``words`` say what was found."""
 
     key: str
     title: str
@@ -50,6 +55,7 @@ class Fact:
     least: float = 0.0
     ceiling: float = np.inf
     falls: bool = False
+    engine: bool = True
     form: str = "{:.2f}"
     words: str = ""
 
@@ -59,6 +65,10 @@ class Fact:
         top = f" and below {self.form.format(self.ceiling)}" if np.isfinite(self.ceiling) else ""
         than = f" by more than {self.form.format(self.least)}" if self.least else ""
         return f"on: above {self.form.format(self.bound)}{top}; {'lower' if self.falls else 'higher'} than off{than}"
+
+
+#: Readings of loans under which facts of the engine are tested: what both arms have.
+READINGS: dict[str, dict[str, Any]] = {"base": {}, "marked to market": MARKED}
 
 
 NO_CALLS = {"credit.covenant_margin": 10.0, "credit.covenant_cap": 20.0}
@@ -111,13 +121,13 @@ FACTS = (
     Fact(
         "diversification", "Diversification first harms, then helps; without leverage it does neither.", "Caccioli et al. (2014)",
         "common assets, 1,000 holders of 0.5, 3 or 10 assets; on: leverage 20; off: leverage 5", measures.windows, measures.hump,
-        "frequency of contagion at 3 assets less the larger of 0.5 and 10", {"leverage": 20.0}, {"leverage": 5.0}, 0.2, 0.2,
+        "frequency of contagion at 3 assets less the larger of 0.5 and 10", {"leverage": 20.0}, {"leverage": 5.0}, 0.2, 0.2, engine=False,
         words="A window opens and closes again.",
     ),
     Fact(
         "thresholds", "Threshold sellers sit still in a small shock; leverage targeters always sell.", "Cont and Schaanning (2017)",
         "200 institutions at their target of 5 % of equity, shocks of 4 % and 20 %; on: they sell below 4 %; off: they return to target always", measures.sales_by_shock, measures.convex_sales,
-        "convexity: one less the small shock's sales over its proportional part", {"trigger": 0.04}, {"trigger": 1.0}, 0.5, 0.2,
+        "convexity: one less the small shock's sales over its proportional part", {"trigger": 0.04}, {"trigger": 1.0}, 0.5, 0.2, engine=False,
         words="Thresholds do nothing, then a lot; targeters sell in proportion, up to all they have.",
     ),
     Fact(
@@ -162,7 +172,10 @@ FACTS = (
 
 
 class FactResult(NamedTuple):
-    """A fact with its statistic on and off and the difference, each as (value, low, high) with 95 % intervals; the verdict."""
+    """A fact with its statistic on and off and the difference, each as (value, low, high) with 95 % intervals; the verdict.
+
+    ``reading`` is that of loans (READINGS).
+    """
 
     fact: Fact
     on: tuple[float, float, float]
@@ -170,6 +183,7 @@ class FactResult(NamedTuple):
     difference: tuple[float, float, float]
     verdict: str
     seeds: int
+    reading: str
 
 
 def judge(fact: Fact, on: tuple[float, float, float], difference: tuple[float, float, float]) -> str:
@@ -182,9 +196,9 @@ def judge(fact: Fact, on: tuple[float, float, float], difference: tuple[float, f
     return OPEN
 
 
-def check_fact(fact: Fact, seeds: Sequence[int]) -> FactResult:
-    """Run both arms of a fact over ``seeds`` and judge it."""
-    arms = [fact.measure(seeds, changes) for changes in (fact.on, fact.off)]
+def check_fact(fact: Fact, seeds: Sequence[int], reading: str = "base") -> FactResult:
+    """Run both arms of a fact over ``seeds`` under a reading of loans (READINGS) and judge it."""
+    arms = [fact.measure(seeds, READINGS[reading] | changes) for changes in (fact.on, fact.off)]
     values = [fact.statistic(rows) for rows in arms]
     drawn = np.empty((_DRAWS, 2))
     n = len(arms[0])
@@ -192,7 +206,7 @@ def check_fact(fact: Fact, seeds: Sequence[int]) -> FactResult:
         drawn[k] = [fact.statistic([rows[i] for i in chosen]) for rows in arms]
     told = zip([*values, values[0] - values[1]], np.c_[drawn, drawn[:, 0] - drawn[:, 1]].T, strict=True)
     on, off, difference = ((float(value), *interval(column)) for value, column in told)
-    return FactResult(fact, on, off, difference, judge(fact, on, difference), n)
+    return FactResult(fact, on, off, difference, judge(fact, on, difference), n, reading)
 
 
 def run_facts(
@@ -211,14 +225,15 @@ def run_facts(
     for fact in FACTS:
         if only is None or fact.key in only:
             progress(f"{fact.key}: {fact.title}")
-            results.append(check_fact(fact, range(first, first + seeds)))
+            for reading in READINGS if fact.engine else ("base",):
+                results.append(check_fact(fact, range(first, first + seeds), reading))
     return results
 
 
 # --- showing --------------------------------------------------------------------------------------------------------
 
 #: Heads of :func:`rows`.
-HEADS = ("fact", "on [95 %]", "off [95 %]", "rule", "verdict")
+HEADS = ("fact", "loans", "on [95 %]", "off [95 %]", "rule", "verdict")
 
 
 def _shown(form: str, value: tuple[float, float, float]) -> str:
@@ -230,7 +245,15 @@ def _shown(form: str, value: tuple[float, float, float]) -> str:
 def rows(results: Sequence[FactResult]) -> list[tuple[str, ...]]:
     """Return table rows."""
     return [
-        (r.fact.key, _shown(r.fact.form, r.on), _shown(r.fact.form, r.off), r.fact.rule, r.verdict) for r in results
+        (
+            r.fact.key,
+            r.reading if r.fact.engine else "",
+            _shown(r.fact.form, r.on),
+            _shown(r.fact.form, r.off),
+            r.fact.rule,
+            r.verdict,
+        )
+        for r in results
     ]
 
 
@@ -239,7 +262,7 @@ def as_json(results: Sequence[FactResult]) -> list[dict[str, Any]]:
     return [
         {
             "fact": r.fact.key, "title": r.fact.title, "source": r.fact.source, "mechanism": r.fact.mechanism, "statistic": r.fact.name,
-            "rule": r.fact.rule, "verdict": r.verdict, "seeds": r.seeds,
+            "rule": r.fact.rule, "loans": r.reading if r.fact.engine else None, "verdict": r.verdict, "seeds": r.seeds,
             # JSON knows no nan: a statistic of which there was nothing in some resample.
             **{name: [x if math.isfinite(x) else None for x in getattr(r, name)] for name in ("on", "off", "difference")},
         }
@@ -249,45 +272,59 @@ def as_json(results: Sequence[FactResult]) -> list[dict[str, Any]]:
 
 def markdown(results: Sequence[FactResult], figure: str) -> str:
     """Return table, words and figure as Markdown."""
-    count = {v: sum(r.verdict == v for r in results) for v in (HOLDS, FAILS, OPEN)}
     seeds = max(r.seeds for r in results)
-    lines = [
-        f"{count[HOLDS]} of {len(results)} facts hold, {count[FAILS]} do not, {count[OPEN]} are not decided; {seeds} seeds an arm.",
-        "",
-    ]
+    lines = [*(_count(results, reading) for reading in READINGS), f"{seeds} seeds an arm.", ""]
     lines += [
         f"![Stylised facts]({figure})",
         "",
-        "| fact | source | statistic | on [95 %] | off [95 %] | rule | verdict |",
-        "|---|---|---|---|---|---|---|",
+        "| fact | source | statistic | loans | on [95 %] | off [95 %] | rule | verdict |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for r in results:
         f = r.fact
         lines.append(
-            f"| {f.title} | {f.source} | {f.name} | {_shown(f.form, r.on)} | {_shown(f.form, r.off)} | {f.rule} | **{r.verdict}** |"
+            f"| {f.title} | {f.source} | {f.name} | {r.reading if f.engine else ''} | {_shown(f.form, r.on)} | {_shown(f.form, r.off)} | {f.rule} | **{r.verdict}** |"
         )
-    lines += ["", *(f"- *{r.fact.key}* ({r.fact.mechanism}). {r.fact.words}".rstrip() for r in results)]
+    facts = {r.fact.key: r.fact for r in results}.values()
+    lines += ["", *(f"- *{fact.key}* ({fact.mechanism}). {fact.words}".rstrip() for fact in facts)]
     return "\n".join(lines) + "\n"
+
+
+def _count(results: Sequence[FactResult], reading: str) -> str:
+    """Return how many facts hold under a reading of loans; those of other models count under each."""
+    of = [r for r in results if r.reading == reading or not r.fact.engine]
+    count = {v: sum(r.verdict == v for r in of) for v in (HOLDS, FAILS, OPEN)}
+    return f"Loans as in *{reading}*: {count[HOLDS]} of {len(of)} facts hold, {count[FAILS]} do not, {count[OPEN]} are not decided."
 
 
 def draw(results: Sequence[FactResult]) -> Figure:
     """Return the figure: one panel a fact, the statistic on and off with 95 % intervals, and the bound."""
+    facts = list({r.fact.key: r.fact for r in results}.values())
     columns = 3
-    height = -(-len(results) // columns)
+    height = -(-len(facts) // columns)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(11, 1.7 * height + 0.3), layout="constrained")
+        figure = Figure(figsize=(11, 2.2 * height + 0.3), layout="constrained")
         axes = figure.subplots(height, columns, squeeze=False).ravel()
-        for ax, r in zip(axes, results, strict=False):
-            for y, (value, low, high), colour in ((1, r.on, BLUE), (0, r.off, MUTED)):
-                ax.plot([low, high], [y, y], color=colour, linewidth=5, alpha=0.35, solid_capstyle="butt")
-                ax.plot([value], [y], "o", color=colour, markersize=5)
-            ax.axvline(r.fact.bound, color=RED, linewidth=1, linestyle=(0, (4, 2)))
-            ax.set(ylim=(-0.7, 1.7), yticks=[0, 1], yticklabels=["off", "on"])
+        for ax, fact in zip(axes, facts, strict=False):
+            own = [r for r in results if r.fact.key == fact.key]
+            for k, r in enumerate(own):
+                for y, (value, low, high), colour in ((1, r.on, BLUE), (0, r.off, MUTED)):
+                    at = y + 2 * (len(own) - 1 - k)
+                    ax.plot([low, high], [at, at], color=colour, linewidth=5, alpha=0.35, solid_capstyle="butt")
+                    ax.plot([value], [at], "o", color=colour, markersize=5)
+            ax.axvline(fact.bound, color=RED, linewidth=1, linestyle=(0, (4, 2)))
+            rows = [
+                f"{name}, {arm}" if fact.engine else arm
+                for name in reversed([r.reading for r in own])
+                for arm in ("off", "on")
+            ]
+            ax.set(ylim=(-0.7, len(rows) - 0.3), yticks=range(len(rows)), yticklabels=rows)
             ax.grid(visible=False, axis="y")
-            ax.tick_params(length=0)
-            ax.set_title(f"{r.fact.key}: {r.verdict}", color=INK if r.verdict == HOLDS else RED, fontsize=9)
-            ax.set_xlabel(textwrap.fill(r.fact.name, 52), fontsize=7)
-        for ax in axes[len(results) :]:
+            ax.tick_params(length=0, axis="y", labelsize=7)
+            found = " / ".join(r.verdict for r in own)
+            ax.set_title(f"{fact.key}: {found}", color=INK if HOLDS in [r.verdict for r in own] else RED, fontsize=9)
+            ax.set_xlabel(textwrap.fill(fact.name, 52), fontsize=7)
+        for ax in axes[len(facts) :]:
             ax.set_visible(False)
         for ax in figure.axes:
             ax.spines["left"].set_color(GRID)

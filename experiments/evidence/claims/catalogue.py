@@ -120,14 +120,14 @@ def _life(months: int) -> dict[str, Any]:
 
 #: Every equipment loan on a borrowing base with margin calls; and the whole of configs/scenarios/marked_to_market.yaml.
 _MARGIN: dict[str, Any] = {"credit.term_contracts": 1.1, "credit.non_recourse": 0.0}
-_MARKED: dict[str, Any] = _MARGIN | {
+MARKED: dict[str, Any] = _MARGIN | {
     "credit.forbearance": False, "credit.cure_months": 0, "credit.cure_equity": 0.0, "credit.grace_months": 0,
     "market.receivership": 0.0, "market.search": "fixed", "market.due_diligence": 0.0, "marks.index_weight": 0.0,
 }  # fmt: skip
 _CONTRACTS: dict[str, dict[str, Any]] = {
     "as contracts are": {},
     "margin calls for all": _MARGIN,
-    "marked to market": _MARKED,
+    "marked to market": MARKED,
 }
 #: The vendor of configs/scenarios/vendor_backstop.yaml.
 _VENDOR: dict[str, dict[str, Any]] = {
