@@ -206,6 +206,24 @@ def test_a_sample_of_random_scenarios_has_no_failure(kind, runs):
     assert found.ends[check.SOUND] >= 0.8 * runs
 
 
+@pytest.mark.parametrize(
+    ("seed", "whole", "settings"),
+    [
+        # The order table was full: an operator orders every month and the vendor's queue is years long.
+        (100028, True, "chips.H100.performance=19.35 rental.contract_discount=11.2 sites.growth_limit=1.0 credit.order_interval=1"),
+        # Hardware was given away: its price fell by infinitely much.
+        (2, False, "chips.A100.scrap=0.0 rental.rent=1.0e-06 marks.decline_floor=1.0 policy.frozen=true"),
+        # More went bust in three months than there was before them.
+        (19, False, "credit.order_interval=1 drivers.regimes.first_month=2 drivers.regimes.entry=0.3319 drivers.demand.stress_drift=-0.3168 credit.initial_debt=0.7388"),
+        # Creditors of all kinds lost more than there ever was of one kind of debt.
+        (1176, False, "run.months=48 lenders.life=6.0 neoclouds.count=3 drivers.regimes.entry=0.2757"),
+    ],
+)  # fmt: skip
+def test_what_failed_once_is_mended(seed, whole, settings):
+    changed = set_path(BASE if whole else SMALL, settings.split())
+    assert check.attempt(changed, {}, seed).end == check.SOUND
+
+
 def test_the_command_plays_writes_and_says_what_failed(firesale, tmp_path, monkeypatch):
     out = tmp_path / "campaign.md"
     code, said_, _ = firesale(
