@@ -211,6 +211,8 @@ def test_a_sample_of_random_scenarios_has_no_failure(kind, runs):
     [
         # The order table was full: an operator orders every month and the vendor's queue is years long.
         (100028, True, "chips.H100.performance=19.35 rental.contract_discount=11.2 sites.growth_limit=1.0 credit.order_interval=1"),
+        # So was that of sales: everybody offers chips every month, and calls cost next to nothing.
+        (200234, True, "rental.contract_discount=0.1811 rental.contract_term=1 networks.contact_degree=24 market.churn_reserve=1.0e-06 market.churn_interval=1 market.call_cost=1.96 funding.growth_limit=0.0"),
         # Hardware was given away: its price fell by infinitely much.
         (2, False, "chips.A100.scrap=0.0 rental.rent=1.0e-06 marks.decline_floor=1.0 policy.frozen=true"),
         # More went bust in three months than there was before them.

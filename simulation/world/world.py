@@ -118,10 +118,12 @@ def allocate(
     turns = -(-months // int(terms[0].credit_order_interval))
     n_lots = 256 + initial_lots + max(64, 3 * turns) * n_o + 4 * n_g * n_b + 8 * n_g * n_l
     n_orders = 32_768 + 128 * nodes
+    # Who offers chips more often than once a year is in more sales.
+    sales = 24 * max(1, min(4, 12 // int(terms[0].market_churn_interval)))
     sizes = {
         "loans": 128 + max(64, 2 * turns) * n_o, "lots": n_lots, "orders": 64 + max(32, turns) * n_o, "panel": months, "chip_panel": months * n_g,
         "kind_panel": months * N_KINDS, "events": 4096 + 12 * months * max(1, n_o) + 8 * nodes,
-        "trades": 8192 + 24 * months * bidders,
+        "trades": 8192 + sales * months * bidders,
     }  # fmt: skip
     if (
         reuse is not None
