@@ -384,9 +384,11 @@ def test_a_block_of_the_base_brings_more_the_more_time_there_is():
     seen = block.observe(arms)
     assert set(seen) == {measure.key for measure in block.declared(BASE)}
     brings = [table.together(seen[f"block.brings.{days}"])[0] for days in sales.HORIZONS]
-    assert brings == sorted(brings) and brings[0] < 0.9 * brings[-1]
+    # Of four runs; what a month more brings in the end is less than what they differ by.
+    assert all(later > 0.97 * sooner for sooner, later in zip(brings[:-1], brings[1:], strict=True))
+    assert brings[0] < 0.9 * brings[-1]
     gone = [table.together(seen[f"block.sold.{days}"])[0] for days in sales.HORIZONS]
-    assert gone == sorted(gone) and gone[0] < gone[1]
+    assert np.round(gone, 12).tolist() == sorted(np.round(gone, 12)) and gone[0] < gone[1]
     stock = [float(run.stock[sales.BLOCK_MONTH - 1]) for run in arms[0]]
     assert [read(x)[0] for x in seen["block.stock"]] == pytest.approx([sales.BLOCK / units for units in stock])
 
@@ -581,7 +583,7 @@ def test_every_mechanism_is_played_and_judged():
 
 
 def test_probes_of_lenders_have_contracts_as_in_the_base():
-    market, marked = probes.small_market(), load_scenario(LESSONS / "parts" / "small.yaml")
+    market, marked = probes.small_market(), load_scenario(LESSONS / "margin_spiral.yaml")
     assert market.credit.forbearance == BASE.credit.forbearance != marked.credit.forbearance
     assert market.market.receivership == BASE.market.receivership != marked.market.receivership
 

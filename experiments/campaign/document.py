@@ -67,12 +67,7 @@ def markdown(campaigns: Sequence[Campaign], config: str) -> str:
     lines += [f"| {' | '.join(HEADS)} |", f"|---{'|---:' * (len(HEADS) - 1)}|"]
     lines += [f"| {' | '.join(row)} |" for row in rows(campaigns)]
     for c in campaigns:
-        if c.refused:
-            named = ", ".join(f"`{path}` ({n})" for path, n in c.refused.most_common(_NAMED))
-            lines += [
-                "",
-                f"Refused among the {c.kind} draws, most often by what parameters forbid one another: {named}.",
-            ]
+        lines += [line for text in asides(c) for line in ("", text)]
         for failure in c.failures[:_TOLD]:
             said, command = told(failure, config).split("\n  ")
             lines += ["", f"- {said}", "", f"      {command}"]

@@ -107,7 +107,10 @@ def _correlation(world: World, months: int) -> float:
     if months < 4:
         return float("nan")
     price = world.chip_panel.view(np.ndarray)["appraisal"][reference_row(world) : months * n_g : n_g]
-    logs = np.log([world.panel.view(np.ndarray)["btc"][:months], price])
+    both_prices = np.array([world.panel.view(np.ndarray)["btc"][:months], price])
+    if both_prices.min() <= 0.0:
+        return float("nan")
+    logs = np.log(both_prices)
     changes = logs[:, 1:] - logs[:, :-1]
     # As np.corrcoef has it, which takes three times as long for two short rows.
     changes -= changes.mean(1)[:, None]
