@@ -48,10 +48,10 @@ HARD = {
 WORLDS = {
     "base": (BASE, (1, 6)),
     "marked": (MARKED, (1, 6)),
-    "hard": (set_path(BASE, HARD), (1, 2)),
+    "hard": (set_path(BASE, HARD), (1, 5)),
     "hard and marked": (set_path(MARKED, HARD), (3,)),
     "exchange": (set_path(BASE, HARD | {"market.venue": "exchange", "drivers.coin.path": "bootstrap"}), (4,)),
-    "demand curve": (set_path(BASE, HARD | {"market.venue": "inverse_demand", "drivers.coin.path": "regime"}), (5,)),
+    "demand curve": (set_path(BASE, HARD | {"market.venue": "inverse_demand", "drivers.coin.path": "regime"}), (12,)),
     "files": (load_scenario(LESSONS / "margin_spiral.yaml"), (1,)),
     "notes": (load_scenario(LESSONS / "double_leverage.yaml"), (1,)),
 }
