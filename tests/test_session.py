@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+import inspect
 import json
 
 import numpy as np
 import pytest
 
-from agents.tables.events import Cause, EventKind
+from agents.tables.events import EVENT_KINDS, Cause, EventKind
 from agents.tables.loans import LoanStatus
 from agents.tables.operators import OperatorStatus
 from simulation import load_scenario, run
@@ -452,3 +454,36 @@ def _widgets(widget):
     for child in getattr(widget, "children", ()) or ():
         if not isinstance(child, str):
             yield from _widgets(child)
+
+
+def test_how_lenders_wait_and_owners_save_is_told():
+    session = Session(STRESSED, 3)
+    n_l = len(session.world.lenders)
+    lender, (one, two) = session.names[1], (session.names[n_l], session.names[n_l + 1])
+
+    def happen(kind: EventKind, cause: Cause, node: int, other: int, usd: float) -> None:
+        row = contract_event(session, kind, cause, node, usd)
+        session.world.events[row].other = other
+
+    happen(EventKind.WAIVER, Cause.LTV, 1, n_l, 3e6)
+    happen(EventKind.WAIVER, Cause.DSCR, 1, n_l, 2e6)
+    happen(EventKind.WAIVER, Cause.DSCR, 2, n_l + 1, 5e6)
+    happen(EventKind.EXTENSION, Cause.CASH_FLOW, 1, n_l, 4e6)
+    happen(EventKind.SWAP, Cause.DSCR, 1, n_l + 1, 6e6)
+    happen(EventKind.EQUITY_CURE, Cause.LTV, n_l, -1, 7e6)
+    happen(EventKind.SURRENDER, Cause.DSCR, n_l, 1, 8e6)
+    assert told_of(session, 0) == [
+        ("good", f"{one}'s owners put in $7.0m: it does not fail.", (n_l,)),
+        ("default", f"{one} gives up 1 vehicle that owes $8.0m to {lender}, and goes on.", (n_l, 1)),
+        ("good", f"{lender} waives the covenant that {one} breaks on a loan of $3.0m.", (n_l,)),
+        ("good", f"Spare cash is swept for 2 loans, $7.0m in all: {two} and {one}.", (n_l + 1, n_l)),
+        ("good", f"{lender} extends {one}'s loan of $4.0m: it is paid later.", (n_l,)),
+        ("good", f"{lender} takes equity in {two} for what it cannot carry: $6.0m of the loan stay.", (n_l + 1,)),
+    ]
+
+
+def test_every_kind_of_event_is_told():
+    """What happens is told in words, by its own sentence; a forced sale is told by its auction."""
+    for module in ("narrate", "why"):
+        source = inspect.getsource(importlib.import_module(f"simulation.browser.{module}"))
+        assert {kind for kind in EVENT_KINDS if f'"{kind}"' not in source} == set(), module

@@ -8,11 +8,8 @@ import numpy as np
 
 from agents.schema import Rows
 from agents.tables.events import CAUSES, EVENT_KINDS
-from agents.tables.operators import OperatorStatus
 from simulation.markets.tape import TapeRow
-from simulation.month import CASCADE, CREDIT, FUND, OPEN, RECORD, RENT, SERVICE, VALUE
-from simulation.record.summary import reference_row
-from simulation.words import count, listed, many, share, signed, usd
+from simulation.words import count, listed, many, share, usd
 from simulation.world.world import World, node_name
 
 Names = dict[int, str]
@@ -43,6 +40,15 @@ _WHY_FAILURE = {
 }
 
 
+#: How lenders wait: kind and cause of the event, a sentence on one loan, and on several.
+_WORKOUTS = (
+    ("waiver", "ltv", "{lender} waives the covenant that {who} breaks on a loan of {usd}.", "Covenants on {n} loans, {usd} in all, are waived: {who}."),
+    ("waiver", "dscr", "{lender} sweeps the spare cash of {who} for a loan of {usd}.", "Spare cash is swept for {n} loans, {usd} in all: {who}."),
+    ("extension", "none", "{lender} extends {who}'s loan of {usd}: it is paid later.", "{n} loans, {usd} in all, are extended and paid later: {who}."),
+    ("swap", "none", "{lender} takes equity in {who} for what it cannot carry: {usd} of the loan stay.", "Lenders take equity for what cannot be carried; {usd} of {n} loans stay: {who}."),
+)  # fmt: skip
+
+
 class Entry(NamedTuple):
     """One sentence: month and round, level ("shock", "default", "failure", "call", "sale", "good", "info"), nodes it is about."""
 
@@ -65,11 +71,14 @@ def narrate(world: World, first_event: int, first_trade: int, chips: list[str], 
         told.contracts(events[events.kind == _KIND["contract_ended"]])
         told.runs(events[events.kind == _KIND["run"]])
         told.failures(events[events.kind == _KIND["lender_failure"]])
+        told.cures(events[events.kind == _KIND["equity_cure"]])
+        told.vehicles(events[events.kind == _KIND["surrender"]])
         told.defaults(events[events.kind == _KIND["default"]])
         told.seizures(events[events.kind == _KIND["seizure"]])
     told.auctions(world.tape[: int(clock.tape)], trades)
     if len(events):
         told.calls(events[events.kind == _KIND["margin_call"]])
+        told.workouts(events)
         told.coin_calls(events[events.kind == _KIND["coin_call"]])
         told.funding(events)
         told.cured(events[events.kind == _KIND["cured"]])
@@ -162,6 +171,35 @@ class Teller:
                 *rows[5:].node,
                 row=rows[5],
             )
+
+    def cures(self, rows: Rows) -> None:
+        for e in rows[np.argsort(-rows.usd, kind="stable")][:3]:
+            self.say(f"{self._name(e.node)}'s owners put in {usd(e.usd)}: it does not fail.", "good", e.node, row=e)
+
+    def vehicles(self, rows: Rows) -> None:
+        """One sentence an operator: the vehicles that it gives up, and goes on."""
+        for node in np.unique(rows.node)[:4]:
+            mine = rows[rows.node == node]
+            whom = listed(self._name(n) for n in np.unique(mine.other)[:3])
+            text = f"{self._name(node)} gives up {many(len(mine), 'vehicle')} that owe{'s' if len(mine) == 1 else ''} {usd(mine.usd.sum())} to {whom}, and goes on."
+            self.say(text, "default", node, *mine.other, row=mine[0])
+
+    def workouts(self, events: Rows) -> None:
+        """One sentence on each way in which lenders wait in this step: for whom, with what claims."""
+        for kind, cause, one, several in _WORKOUTS:
+            rows = events[(events.kind == _KIND[kind]) & ((events.cause == _CAUSE[cause]) | (cause == "none"))]
+            if len(rows) == 0:
+                continue
+            rows = rows[np.argsort(-rows.usd, kind="stable")]
+            owed = usd(rows.usd.sum())
+            whom = list(dict.fromkeys(rows.other.tolist()))
+            rest = [f"{len(whom) - 3} more"] if len(whom) > 3 else []
+            who = listed([*map(self._name, whom[:3]), *rest])
+            if len(rows) == 1:
+                text = one.format(lender=self._name(rows.node[0]), who=who, usd=owed)
+            else:
+                text = several.format(n=len(rows), who=who, usd=owed)
+            self.say(text, "good", *whom, row=rows[0])
 
     def seizures(self, rows: Rows) -> None:
         """One sentence a lender: what it takes from whom."""
@@ -327,123 +365,3 @@ def who_bids(orders: Rows) -> str:
     )
     counts = [(int((orders.kind == kind).sum()), word) for kind, word in words]
     return ", ".join(f"{n or 'none'} {word}" for n, word in counts if n or word == "bid")
-
-
-# --- phases without events ------------------------------------------------------------------------------------------
-
-
-def facts(world: World) -> dict[str, Any]:
-    """Return what a step changes without an event, as it stands before the step."""
-    clock = world.clock[0]
-    names = ("month", "btc", "rent", "demand", "stress_coin", "stress_demand", "new_commitments", "new_notes", "losses")
-    return {name: float(clock[name]) for name in names} | {"added": world.chips.added.copy()}
-
-
-def narrate_phase(world: World, phase: int, before: dict[str, Any], chips: list[str], names: Names) -> list[Entry]:
-    """Return what the phase just carried out did, beside its events; ``before`` is from :func:`facts`."""
-    tell = {
-        OPEN: _opening,
-        RENT: _rent,
-        VALUE: _value,
-        SERVICE: _service,
-        CREDIT: _credit,
-        FUND: _fund,
-        RECORD: _record,
-    }.get(phase)
-    month = int(before["month"])
-    if tell is None:
-        nothing = phase == CASCADE and world.clock[0].phase != CASCADE
-        return (
-            [Entry(month, int(world.clock[0].turn) - 1, "The cascade ends: nothing new happens.", "info")]
-            if nothing
-            else []
-        )
-    return [Entry(month, -1, text, level) for text, level in tell(world, before, chips)]
-
-
-def _opening(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
-    clock = world.clock[0]
-    said = []
-    for flag, what in (("stress_demand", "AI demand"), ("stress_coin", "bitcoin")):
-        if clock[flag] and not before[flag]:
-            said.append((f"A stress of {what} begins.", "shock"))
-        elif before[flag] and not clock[flag]:
-            said.append((f"The stress of {what} ends.", "good"))
-    text = (
-        f"Bitcoin {signed(clock.btc / before['btc'] - 1, 0)} to {usd(clock.btc)}; demand for compute {signed(clock.demand / before['demand'] - 1)}"
-        if before["demand"] > 0
-        else f"The run opens with bitcoin at {usd(clock.btc)}"
-    )
-    new = world.chips.added - before["added"]
-    if new.sum() >= 0.5:
-        text += "; delivered: " + listed(f"{count(new[g])} {chips[g]}" for g in np.flatnonzero(new >= 0.5))
-    return [*said, (text + ".", "info")]
-
-
-def _rent(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
-    clock = world.clock[0]
-    capacity = float((world.chips.stock * world.chips.performance).sum())
-    running = f"; {share(clock.running / capacity)} of capacity runs" if capacity > 0 else ""
-    return [(f"An H100-hour rents at ${clock.rent:.2f} ({signed(clock.rent / before['rent'] - 1)}){running}.", "info")]
-
-
-def _value(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
-    g = reference_row(world)
-    chip = world.chips[g]
-    return [
-        (
-            f"A used {chips[g]} is worth {usd(chip.fundamental)} in use to the best user; appraisers put it at {usd(chip.appraisal)}.",
-            "info",
-        )
-    ]
-
-
-def _service(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
-    operators = world.operators[world.operators.status != OperatorStatus.DEFAULTED]
-    due, missing = float((operators.due + operators.balloon).sum()), operators.arrears[operators.arrears > 0.0]
-    if due < 1.0:
-        return [("No debt service falls due.", "info")]
-    text = f"Operators owe {usd(due)} this month and pay {usd(due - missing.sum())} of it"
-    if len(missing):
-        return [
-            (f"{text}; {many(len(missing), 'operator is', 'operators are')} {usd(missing.sum())} in arrears.", "call")
-        ]
-    return [(text + ".", "info")]
-
-
-def _credit(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
-    clock = world.clock[0]
-    made = clock.new_commitments - before["new_commitments"]
-    text = f"Lenders commit {usd(made)} of new loans" if made >= 1.0 else "Lenders commit no new loans"
-    notes = clock.new_notes - before["new_notes"]
-    return [(text + (f"; miners issue {usd(notes)} of notes." if notes >= 1.0 else "."), "info")]
-
-
-def _fund(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
-    own = world.lenders[:-1]
-    alive = own[own.status != 2]
-    if len(alive) == 0:
-        return [("No lender is left.", "failure")]
-    return [
-        (
-            f"Lenders reset their terms: advance rate {share(alive.advance_rate.mean())} on average, haircut of lines {share(world.clock[0].haircut)}.",
-            "info",
-        )
-    ]
-
-
-def _record(world: World, before: dict[str, Any], chips: list[str]) -> list[tuple[str, str]]:
-    row = world.panel[int(before["month"])]
-    if row.debt < 1.0:
-        return [("The month closes without GPU-backed debt.", "info")]
-    lost = f"; {usd(row.losses)} written off" if row.losses >= 1.0 else ""
-    executable = f"{row.executable_ltv:,.1f} times" if row.executable_ltv < 1e4 else "more than 10,000 times"
-    return [
-        (
-            f"The month closes with {usd(row.debt)} of GPU-backed debt: {share(row.booked_ltv)} of the collateral's booked value, {executable} what the bids would pay for all of it{lost}.",
-            "info",
-        )
-    ]
-
-
-__all__ = ["Entry", "facts", "narrate", "narrate_phase", "who_bids"]

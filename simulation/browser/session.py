@@ -9,7 +9,8 @@ import numpy as np
 
 from agents.tables.events import EventKind
 from simulation.browser.history import Checkpoint, checkpoint, restore
-from simulation.browser.narrate import Entry, facts, narrate, narrate_phase
+from simulation.browser.narrate import Entry, narrate
+from simulation.browser.narrate_phases import facts, narrate_phase
 from simulation.interventions import fail_agent, sell_block
 from simulation.markets.tape import TapeRow
 from simulation.model import ComputeCreditModel

@@ -22,6 +22,11 @@ _TEXT = {
     "cured": "{node} met its margin call",
     "customer_failed": "{node} failed: contracts worth {usd} a month ended",
     "contract_ended": "contracts of {node} worth {usd} a month ended and were not let again",
+    "waiver": "{node} waived a covenant that {other} broke on a loan of {usd}",
+    "extension": "{node} extended a loan of {usd} that {other} could not pay",
+    "swap": "{node} took equity in {other} for what it could not carry; {usd} of the loan stayed",
+    "surrender": "{node} gave up a vehicle that owed {other} {usd}",
+    "equity_cure": "the owners of {node} put in {usd}",
     "shock": "a block of GPUs worth {usd} came to market from outside",
 }
 
