@@ -8,7 +8,6 @@ import platform
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +20,8 @@ from agents.tables.ledger import ITEM_PAYEE, ITEM_PAYER, SECTORS
 from experiments.run.figures import all as figures
 from experiments.run.figures import style
 from experiments.run.summary_table import FORMS, SECTIONS, changes
+from experiments.run.timeline import FORCED, timeline
+from experiments.run.wording import code_words, joined, plural, signed_share
 from simulation.record.summary import SUMMARY
 from simulation.scenario.declare import said
 from simulation.scenario.walking import declared, parameters
@@ -28,10 +29,6 @@ from simulation.words import calendar, months, percent, usd
 from simulation.world.build import build_world
 
 _PACKAGES = ("numpy", "numba", "mesa", "pandas", "matplotlib")
-
-
-#: Sales that the owner did not choose.
-_FORCED = ("seized", "margin_call", "arrears", "estate", "imposed")
 
 
 def write_report(folder: Path | str, result: Any) -> Path:
@@ -102,24 +99,6 @@ def _show(value: Any, form: str, start: str) -> str:
     return calendar(start, value) if form == "date" else FORMS[form](value)
 
 
-def _plural(n: float, one: str, many: str = "") -> str:
-    return f"{n:,.0f} {one if round(n) == 1 else many or one + 's'}"
-
-
-def _signed(share: float) -> str:
-    return f"{100 * share:+.0f} %".replace("-", "−")
-
-
-def _and(parts: Iterable[str]) -> str:
-    parts = list(parts)
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1] if parts else ""
-
-
-def _words(code: Any) -> str:
-    word = str(code).replace("_", " ")
-    return {"ltv": "LTV", "dscr": "DSCR"}.get(word, word)
-
-
 def _subtitle(result: Any) -> str:
     start, n = result.scenario.run.start, int(result.summary["months"])
     world = result.world
@@ -148,7 +127,7 @@ def cards(result: Any) -> list[Card]:
         return Card(label, _show(result.summary[name], form, start), note, twin)
 
     s = result.summary
-    kinds = f"{_plural(s['defaults_neocloud'], 'neocloud')}, {_plural(s['defaults_miner'], 'miner')}"
+    kinds = f"{plural(s['defaults_neocloud'], 'neocloud')}, {plural(s['defaults_miner'], 'miner')}"
     worst = calendar(start, s["worst_month"]) if s["worst_month"] >= 0 else ""
     return [
         card("Operators in default", "defaults", "count", kinds),
@@ -156,7 +135,7 @@ def cards(result: Any) -> list[Card]:
         card("Debt defaulting within 3 months", "worst_bust_share", "percent", f"{worst}, {'systemic' if s['systemic'] else 'not systemic'}" if worst else "none"),
         card("Credit losses", "losses", "usd", f"{percent(s['loss_share'])} of peak debt {usd(s['debt_all_peak'])}"),
         card("Recovery", "recovery", "percent", "on defaulted claims"),
-        card("Largest cascade", "cascade_max", "count", f"{_plural(s['cascades'], 'cascade')}, chain of {s['cascade_depth']}"),
+        card("Largest cascade", "cascade_max", "count", f"{plural(s['cascades'], 'cascade')}, chain of {s['cascade_depth']}"),
         card("Fire-sale discount, worst", "discount_worst", "percent", f"to value in use; {usd(s['forced_usd'])} sold by force"),
         card("Market depth, fall", "depth_fall", "percent", f"{usd(s['depth_before'])} to {usd(s['depth_worst'])}"),
         card("Executable LTV before", "executable_ltv_before", "percent", f"booked {percent(s['booked_ltv_before'])}"),
@@ -184,31 +163,31 @@ def story(result: Any) -> list[str]:
     if falls.empty:
         quiet = "No operator defaulted and no lender failed."
         calls = int(s["margin_calls"])
-        quiet += f" Lenders made {_plural(calls, 'margin call')}, all of them survived." if calls else ""
+        quiet += f" Lenders made {plural(calls, 'margin call')}, all of them survived." if calls else ""
         paragraphs.append(quiet)
     else:
         one = falls.iloc[0]
         verb = "defaulted on" if one["kind"] == "default" else "failed with losses of"
-        text = f"The first to fall was {one['node_name']} in {calendar(start, one['month'])}: it {verb} {usd(one['usd'])} ({_words(one['cause'])}). "
+        text = f"The first to fall was {one['node_name']} in {calendar(start, one['month'])}: it {verb} {usd(one['usd'])} ({code_words(one['cause'])}). "
         causes = {k: v for k, v in s["defaults_by_cause"].items() if v}
-        named = _and(f"{v} by {_words(k)}" for k, v in sorted(causes.items(), key=lambda item: -item[1]))
+        named = joined(f"{v} by {code_words(k)}" for k, v in sorted(causes.items(), key=lambda item: -item[1]))
         text += (
-            f"In all {_plural(s['defaults'], 'operator')} defaulted ({named})"
+            f"In all {plural(s['defaults'], 'operator')} defaulted ({named})"
             if s["defaults"]
             else "No operator defaulted"
         )
         text += (
-            f" and {_plural(s['lender_failures'], 'lender')} failed." if s["lender_failures"] else "; no lender failed."
+            f" and {plural(s['lender_failures'], 'lender')} failed." if s["lender_failures"] else "; no lender failed."
         )
         if s["worst_month"] >= 0:
             text += f" The worst three months ended in {calendar(start, s['worst_month'])}, when {percent(s['worst_bust_share'])} of debt defaulted"
             text += ": a systemic cascade." if s["systemic"] else ", short of the 15 % that count as systemic."
         if s["cascade_max"] > 1:
-            text += f" The largest cascade took down {s['cascade_max']} agents over {_plural(s['cascade_depth'] + 1, 'generation')}."
+            text += f" The largest cascade took down {s['cascade_max']} agents over {plural(s['cascade_depth'] + 1, 'generation')}."
         paragraphs.append(text)
-    forced = trades[trades["reason"].isin(_FORCED)]
+    forced = trades[trades["reason"].isin(FORCED)]
     if len(forced):
-        text = f"Forced sellers sold {_plural(forced['units'].sum(), 'GPU')} for {usd(s['forced_usd'])}, {_signed(s['discount_mean'])} to value in use"
+        text = f"Forced sellers sold {plural(forced['units'].sum(), 'GPU')} for {usd(s['forced_usd'])}, {signed_share(s['discount_mean'])} to value in use"
         worst = int(panel["forced_usd"].argmax())
         text += f"; the busiest month was {calendar(start, worst)} with {usd(panel['forced_usd'].iloc[worst])}."
         if s["unsold_peak"] > 0:
@@ -235,136 +214,6 @@ def story(result: Any) -> list[str]:
 
 def _twin_changes(result: Any) -> list[str]:
     return [] if result.twin is None else changes(result.scenario, result.twin.scenario)
-
-
-# --- month by month -------------------------------------------------------------------------------------------------
-
-
-def timeline(result: Any) -> list[tuple[str, list[str], bool]]:
-    """Return (month, sentences, whether something fell) of every month in which something important happened."""
-    panel, start = result.panel, result.scenario.run.start
-    events = dict(tuple(result.events.groupby("month")))
-    forced = result.trades[result.trades["reason"].isin(_FORCED)]
-    trades = dict(tuple(forced.groupby("month")))
-    chips = [chip.name for chip in result.scenario.chips]
-    n_buyers = len(result.world.bid) - 1
-    rows = []
-    for row in panel.itertuples():
-        m = int(row.month)
-        mine = events.get(m)
-        lines = _turning_points(result, panel, m)
-        lines += [] if mine is None else _fall_lines(mine, chips)
-        if m in trades:
-            lines += _sale_lines(trades[m], chips, n_buyers, row)
-        if mine is not None:
-            lines += _call_lines(mine, row, fell=bool(lines))
-        if lines:
-            rows.append((calendar(start, m), lines, bool(row.defaults or row.lender_failures)))
-    return rows
-
-
-def _turning_points(result: Any, panel: pd.DataFrame, m: int) -> list[str]:
-    lines = []
-    for column, name in (
-        ("stress_demand", "AI demand came under stress"),
-        ("stress_coin", "Bitcoin came under stress"),
-    ):
-        if panel[column].iloc[m] and (m == 0 or not panel[column].iloc[m - 1]):
-            lines.append(f"{name}.")
-    s = result.summary
-    if len(panel) > 1 and s["debt_peak"] > 0:
-        if m == s["credit_peak"] and panel["new_credit"].sum() > 0:
-            lines.append(f"New credit at its peak: {usd(panel['new_credit'].iloc[m])} this month.")
-        if m == s["compute_peak"]:
-            lines.append(
-                f"Running compute at its peak: {panel['running'].iloc[m] / 1e3:,.0f} thousand H100 equivalents."
-            )
-    return lines
-
-
-def _rows(frame: pd.DataFrame) -> Iterator[Any]:
-    """Return the rows of a frame, columns as attributes."""
-    return frame.itertuples()
-
-
-def _items(series: pd.Series) -> list[tuple[int, float]]:
-    """Return what a series over generations of chips holds, in its order."""
-    return list(zip(series.index.tolist(), series.tolist(), strict=True))
-
-
-def _fall_lines(events: pd.DataFrame, chips: list[str]) -> list[str]:
-    """Return sentences on defaults, failures and seizures."""
-    lines = []
-    falls = events[events["kind"] == "default"].sort_values("usd", ascending=False, kind="stable")
-    if len(falls):
-        named = [f"{e.node_name} defaulted on {usd(e.usd)} ({_words(e.cause)})" for e in _rows(falls.head(3))]
-        rest = falls.iloc[3:]
-        if len(rest):
-            named.append(f"{_plural(len(rest), 'other')} on {usd(rest['usd'].sum())}")
-        lines.append(_and(named) + ".")
-    for e in _rows(events[events["kind"] == "lender_failure"]):
-        lines.append(f"{e.node_name} failed ({_words(e.cause)})" + (f", {usd(e.usd)}." if e.usd >= 1.0 else "."))
-    seized = events[(events["kind"] == "seizure") & (events["units"] > 0)]
-    if len(seized):
-        total = seized.groupby("node_name")["units"].sum().sort_values(ascending=False, kind="stable")
-        mix = seized.groupby("chip")["units"].sum().sort_values(ascending=False, kind="stable")
-        what = ", ".join(f"{units:,.0f} {chips[chip]}" for chip, units in _items(mix.head(2)) if chip >= 0)
-        who = total.index[0] if len(total) == 1 else f"{total.index[0]} and {_plural(len(total) - 1, 'other lender')}"
-        lines.append(
-            f"{who} seized {_plural(total.sum(), 'GPU')}"
-            + (f" ({what}{', …' if len(mix) > 2 else ''})." if what else ".")
-        )
-    return lines
-
-
-def _sale_lines(trades: pd.DataFrame, chips: list[str], n_buyers: int, row: Any) -> list[str]:
-    """Return a sentence on the forced sales of a month: who bought, at what price, and what was left."""
-    value = trades["units"] * trades["price"]
-    by_chip = value.groupby(trades["chip"]).sum()
-    chip = int(by_chip.index.tolist()[int(by_chip.argmax())])
-    main = trades[trades["chip"] == chip]
-    units = main["units"].sum()
-    if units < 0.5:
-        return []
-    price = by_chip[chip] / units
-    worth = (main["units"] * main["fundamental"]).sum() / units
-    against = f", {_signed(price / worth - 1)} to value in use" if worth > 0 else ""
-    bidders = main["buyer"].nunique()
-    text = f"{bidders} of {n_buyers} bidders took {units:,.0f} {chips[chip]} from forced sellers; they cleared at {usd(price)}{against}"
-    if len(by_chip) > 1:
-        text += f" (all generations: {usd(value.sum())})"
-    if row.unsold_usd >= 1.0:
-        text += f"; {_plural(row.unsold_units, 'GPU')} worth {usd(row.unsold_usd)} at the appraisal found no buyer"
-    return [text + "."]
-
-
-def _call_lines(events: pd.DataFrame, row: Any, fell: bool) -> list[str]:
-    """Return sentences on calls and runs: the large ones, or all in a month in which something else happened."""
-    lines = []
-    calls = events[events["kind"] == "margin_call"]
-    if len(calls) >= (1 if fell else 5):
-        lines.append(
-            f"{_plural(len(calls), 'margin call')} on {_plural(calls['node'].nunique(), 'borrower')} ({usd(calls['usd'].sum())})."
-        )
-    words = {
-        "coin_call": "call on coin-backed loans", "funding_call": "funding call", "withdrawn_line": "warehouse line withdrawn", "run": "run on a lender",
-        "order_cancelled": "purchase order cancelled",
-    }  # fmt: skip
-    for kind, text in words.items():
-        some = events[events["kind"] == kind]
-        if len(some):
-            head, _, tail = text.partition(" ")
-            many = text.replace("call", "calls", 1) if "call " in text + " " and "called" not in text else text
-            many = {
-                "run": "runs on lenders",
-                "withdrawn_line": "warehouse lines withdrawn",
-                "order_cancelled": "purchase orders cancelled",
-            }.get(kind, many)
-            amount = f" ({usd(some['usd'].sum())})" if some["usd"].sum() >= 1.0 else ""
-            lines.append(f"{len(some)} {text if len(some) == 1 else many}{amount}.")
-    if row.withdrawn >= 1e6 and (events["kind"] == "run").any():
-        lines.append(f"{usd(row.withdrawn)} of deposits and fund units left.")
-    return lines
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------
@@ -427,7 +276,7 @@ def summary_rows(result: Any) -> list[tuple[str, str, str, str, str]]:
     def text(summary: dict[str, Any], name: str, unit: str) -> str:
         value = summary.get(name)
         if isinstance(value, dict):
-            return ", ".join(f"{_words(k)} {v}" for k, v in value.items() if v) or "–"
+            return ", ".join(f"{code_words(k)} {v}" for k, v in value.items() if v) or "–"
         form = forms.get(name) or ("usd" if unit == "USD" else "percent" if unit == "ratio" else "count")
         return _show(value, form, start)
 
