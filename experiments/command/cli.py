@@ -9,6 +9,7 @@ Exit codes: 0 done, 2 something asked for is wrong, 3 the engine violated an ide
 from __future__ import annotations
 
 import importlib.metadata
+import secrets
 import statistics
 import sys
 import time
@@ -94,20 +95,27 @@ def run(
     changed = set_path(scenario, twin, "--twin") if twin else None
     console = make_console(stderr=True, quiet=quiet)
     with console.status("Loading"):
-        from experiments.run.results import check_output
+        from experiments.run.folder import check_output, identity
+    place = Path("results", f"{config.stem}-seed{seed}") if out is None else out
+    this = identity(scenario, seed, twin=changed)
     # Refused before the run, not after it.
-    folder = check_output(Path("results", f"{config.stem}-seed{seed}") if out is None else out)
+    check_output(place, this, numbered=out is None)
     engine = load_engine(console)
     with console.status("Running"):
         result = engine(scenario, seed, twin=changed)
-    write_whole(result, folder, figures=figures, report=report, status=console.status)
+    placed = write_whole(
+        result, place, numbered=out is None, run=this, figures=figures, report=report, status=console.status
+    )
     if quiet:
-        print(folder)
+        print(placed.folder)
         return
     from experiments.run.summary_table import print_summary
 
     print_summary(result, result.twin, make_console())
-    console.print(f"Results in {folder}", soft_wrap=True, highlight=False, markup=False)
+    told = "; the same run was there and is written anew" if placed.again else ""
+    if placed.folder.name != place.name and out is None:
+        told = f"; {place} holds something else and was left alone"
+    console.print(f"Results in {placed.folder}{told}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _overrides(set_: list[str] | None, months: int | None) -> list[str]:
@@ -162,10 +170,7 @@ def browse(
 
 def _export(result: Any, name: str) -> Path:
     """Write a run of the page as a results folder, with figures and report; return the folder."""
-    folder, k = Path("results", name), 2
-    while folder.exists():
-        folder, k = Path("results", f"{name}-{k}"), k + 1
-    return write_whole(result, folder)
+    return write_whole(result, Path("results", name), numbered=True, page=secrets.token_hex(8)).folder
 
 
 # --- sweep, report, rerun, claims ---------------------------------------------------------------------------------

@@ -282,6 +282,10 @@ def rerun(
         if "://" not in folder
         else Path("results", f"{folder.rstrip('/').rpartition('/')[2]}-run{number}")
     )
+    from experiments.run.folder import check_output, identity
+
+    this = identity(scenario, seed, replication, twin)
+    check_output(out or place, this, numbered=out is None)
     engine = load_engine(console)
     result = engine(scenario, seed, replication, twin=twin)
-    print(write_whole(result, out or place))
+    print(write_whole(result, out or place, numbered=out is None, run=this).folder)

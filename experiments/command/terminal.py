@@ -14,6 +14,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from experiments.run.folder import Placed
+
 
 #: What stood on the command line after the name of the program.
 arguments: list[str] = []
@@ -65,13 +67,18 @@ def write_whole(
     result: Any,
     folder: Path,
     *,
+    numbered: bool = False,
+    run: dict[str, Any] | None = None,
+    page: str | None = None,
     figures: bool = True,
     report: bool = True,
     status: Callable[[str], Any] = contextlib.nullcontext,
-) -> Path:
-    """Write a results folder with figures and report; return it. ``status`` is shown while they are made."""
-    from experiments.run.results import check_output, write_results
-    from simulation.scenario.config import scenario_to_yaml
+) -> Placed:
+    """Write a results folder with figures and report; return where it is, and if the same run was there before.
+
+    ``numbered``, ``run`` and ``page`` as in :func:`experiments.run.results.write_results`; ``status`` is shown meanwhile.
+    """
+    from experiments.run.results import write_results
 
     def finish(work: Path) -> None:
         if figures:
@@ -81,11 +88,9 @@ def write_whole(
             with status("Writing the report"):
                 importlib.import_module("experiments.run.report").write_report(work, result)
 
-    write_results(
-        result, check_output(folder), config_text=scenario_to_yaml(result.scenario),
-        command=command(), twin=result.twin, finish=finish,
-    )  # fmt: skip
-    return folder.resolve()
+    return write_results(
+        result, folder, command=command(), twin=result.twin, numbered=numbered, run=run, page=page, finish=finish
+    )
 
 
 def print_table(

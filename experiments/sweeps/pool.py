@@ -5,7 +5,6 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import logging
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.sweeps.study import Study
+from simulation.cores import cores
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class _Pool:
     """Threads, processes or a cluster behind one face."""
 
     def __init__(self, workers: int | None, processes: int, dask: str) -> None:
-        self.width = processes or workers or os.cpu_count() or 1
+        self.width = processes or workers or cores()
         self._dask: Any = None
         if dask:
             self._dask = _client(dask, self.width)
