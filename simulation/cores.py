@@ -16,7 +16,7 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         count = min(count, len(os.sched_getaffinity(0)))
     share = _granted(_CGROUPS, _own_groups(Path("/proc/self/cgroup")))
-    return max(1, min(count, math.ceil(share)))
+    return max(1, count if math.isinf(share) else min(count, math.ceil(share)))
 
 
 def _own_groups(file: Path) -> list[str]:
@@ -43,7 +43,10 @@ def _granted(root: Path, groups: list[str]) -> float:
                 place = place.parent
     found = [math.inf]
     for place in places:
-        for quota, period in (_words(place / "cpu.max"), _words(place / "cpu.cfs_quota_us", place / "cpu.cfs_period_us")):
+        for quota, period in (
+            _words(place / "cpu.max"),
+            _words(place / "cpu.cfs_quota_us", place / "cpu.cfs_period_us"),
+        ):
             if quota.isdecimal() and period.isdecimal() and int(quota) > 0 and int(period) > 0:
                 found.append(int(quota) / int(period))
     return min(found)

@@ -26,15 +26,12 @@ from experiments.sweeps.pool import ExecutorError
 from experiments.sweeps.report import write_sweep_report
 from experiments.sweeps.sensitivity import indices
 from experiments.sweeps.store import Store, StoreError
+from experiments.sweeps.stored import manifest, scenario_of, stored_study, study_text
 from experiments.sweeps.study import read_study
 from experiments.sweeps.sweep import (
-    manifest,
     measures,
     run_one,
     run_together,
-    scenario_of,
-    stored_study,
-    study_text,
     sweep,
     there,
 )

@@ -264,7 +264,7 @@ def rerun(
     """Run one run of a sweep again, whole: tables, events, figures, report."""
     from agents.rule import source_hash
     from experiments.sweeps.reading import load
-    from experiments.sweeps.sweep import scenario_of
+    from experiments.sweeps.stored import scenario_of
 
     folder = folder.removeprefix("file://")
 

@@ -140,7 +140,11 @@ def _refusal(path: Path, run: dict[str, Any] | None, work: Path | None = None) -
     written = found.get("files", {})
     touched = sorted(name for name, digest in written.items() if _differs(path / name, digest))
     if work is not None:
-        touched += [name for name in _files(work) if name not in written and name != "manifest.json" and os.path.lexists(path / name)]
+        touched += [
+            name
+            for name in _files(work)
+            if name not in written and name != "manifest.json" and os.path.lexists(path / name)
+        ]
     if touched:
         return f"holds the same run, but {', '.join(touched[:3])} there {'were' if len(touched) > 1 else 'was'} changed or added since; give another folder with --out"
     return ""

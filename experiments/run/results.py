@@ -89,7 +89,9 @@ def write_results(
     here = identity(result.scenario, result.seed, result.replication, given, page)
     path = check_output(folder, here, numbered=numbered)
     if run is not None and here != run:
-        raise OutputError(f"{path}: nothing written: a file that the scenario reads was changed while it ran; run it again")
+        raise OutputError(
+            f"{path}: nothing written: a file that the scenario reads was changed while it ran; run it again"
+        )
     try:
         work = temporary(path)
         try:
@@ -120,7 +122,9 @@ def _write_all(result: Any, twin: Any, work: Path, here: dict[str, Any], command
         (work / "twin").mkdir()
         _write_run(twin, work / "twin", scenario_to_yaml(twin.scenario, names(twin.scenario, theirs, "../")))
     files = {name: {"file": kept.name, "sha256": kept.sha256} for name, kept in found.items()}
-    theirs_too = {} if twin is None else {"twin_inputs": {n: {"file": k.name, "sha256": k.sha256} for n, k in theirs.items()}}
+    theirs_too = (
+        {} if twin is None else {"twin_inputs": {n: {"file": k.name, "sha256": k.sha256} for n, k in theirs.items()}}
+    )
     _write_json(work / "manifest.json", _manifest(result, here, command) | {"inputs": files} | theirs_too)
 
 

@@ -16,8 +16,9 @@ from experiments.sweeps.figures import figures
 from experiments.sweeps.frame import outcomes, point_name, short
 from experiments.sweeps.reading import load
 from experiments.sweeps.store import Store
+from experiments.sweeps.stored import shown as by_name
+from experiments.sweeps.stored import stored_study
 from experiments.sweeps.study import Study
-from experiments.sweeps.sweep import stored_study
 from simulation.record.summary import SUMMARY
 
 #: Most design points in the table of the page.
@@ -26,7 +27,7 @@ _MOST_ROWS = 60
 
 def write_sweep_report(place: str) -> str:
     """Write report.html, points.csv and figures beside the shards; return where the report is. Raises StoreError."""
-    found, study, store = load(place), stored_study(place), Store(place)
+    found, study, store = load(place), by_name(stored_study(place)), Store(place)
     done = found.runs[found.runs["status"] == "done"] if len(found.runs) else found.runs
     table = point_table(done, found.parameters)
     files = {"points.csv": table.to_csv(index=False).encode()}

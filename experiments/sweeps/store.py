@@ -161,19 +161,23 @@ class Store:
                 f"{self.path(*parts)}: cannot be read ({getattr(error, 'strerror', None) or error})"
             ) from error
 
+    def names(self, part: str) -> list[str]:
+        """Return the names of the files of a part, with the part before them."""
+        return [f"{part}/{name}" for name in self._listed(part)]
+
     def shards(self, part: str) -> list[str]:
         """Return the names of the shards of a part, in the order of their runs."""
+        return [name for name in self._listed(part) if name.endswith(".parquet")]
+
+    def _listed(self, part: str) -> list[str]:
         if self.remote:
             folder = f"{self._root}/{part}"
-            names = (
-                [name.rsplit("/", 1)[-1] for name in self._files.ls(folder, detail=False)]
-                if self._files.exists(folder)
-                else []
-            )
+            found = self._files.ls(folder, detail=False) if self._files.exists(folder) else []
+            listed = [name.rsplit("/", 1)[-1] for name in found]
         else:
             here = Path(self.path(part))
-            names = os.listdir(here) if here.is_dir() else []
-        return sorted(name for name in names if name.endswith(".parquet") and not name.startswith("."))
+            listed = os.listdir(here) if here.is_dir() else []
+        return sorted(name for name in listed if not name.startswith("."))
 
     def failed(self, chunk: int) -> int | None:
         """Return how many runs of a chunk failed, None if its shard is not there or cannot be read to its end."""

@@ -17,7 +17,7 @@ from simulation.scenario.faults import ConfigError, Fault, Spot, _did_you_mean, 
 from simulation.scenario.overrides import _unknown
 from simulation.scenario.paths import Keys, _dotted, _get, _plain, _printable
 from simulation.scenario.scenario import Scenario
-from simulation.scenario.walking import _field, _fields, file_parameters, _is_section
+from simulation.scenario.walking import _field, _fields, _is_section, file_parameters
 
 _MAX_WHOLE = 2**53  # beyond it a float field would silently round, and a table column overflow
 

@@ -28,7 +28,7 @@ from simulation.scenario.faults import ConfigError, Fault, Spot, _Refused
 from simulation.scenario.overrides import Overrides, _locate, _override, _pairs
 from simulation.scenario.paths import Keys, _dotted, _get, _plain, _printable
 from simulation.scenario.scenario import Scenario
-from simulation.scenario.walking import _defaults, _fields, file_parameters, _walk_parameters
+from simulation.scenario.walking import _defaults, _fields, _walk_parameters, file_parameters
 
 # --- the public functions -----------------------------------------------------------------------------------------
 
