@@ -178,7 +178,7 @@ class _Place(_CacheLocator):
 
 
 class _Compiled(CompileResultCacheImpl):
-    _locator_classes = [_Place]
+    _locator_classes = [_Place]  # type: ignore[list-item] # Numba has no annotations
 
 
 class _Kept(FunctionCache):

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,6 +47,22 @@ def whole(file: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def drafted(folder: Path) -> Iterator[Path]:
+    """Give a folder to write files in; they take their places in ``folder`` at the end of the block. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".firesale-", dir=folder) as drafts:
+            yield Path(drafts)
+            for draft in sorted(Path(drafts).iterdir()):
+                sync(draft)
+                os.replace(draft, os.path.realpath(folder / draft.name))
+    except OutputError:
+        raise
+    except OSError as error:
+        raise unwritable(folder, error) from error
 
 
 def check_file(file: Path, is_ours: Callable[[bytes], bool], what: str, option: str = "--out") -> None:

@@ -3,12 +3,14 @@
 Only what a command needs is imported, when it needs it: ``firesale --help`` and ``firesale explain`` load
 neither the engine nor the figures.
 
-Exit codes: 0 done, 2 something asked for is wrong, 3 the engine violated an identity, 130 interrupted.
+Exit codes: :class:`experiments.command.terminal.ExitCode`.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+import io
+import os
 import secrets
 import statistics
 import sys
@@ -19,7 +21,16 @@ from typing import Annotated, Any
 import typer
 
 from experiments.command import calibrate, economics, evidence, explain, sweeps, terminal
-from experiments.command.terminal import Config, Set, load_engine, make_console, print_table, write_whole
+from experiments.command.terminal import (
+    Config,
+    ExitCode,
+    Set,
+    load_engine,
+    make_console,
+    print_table,
+    say_compiling,
+    write_whole,
+)
 
 app = typer.Typer(
     help="Leverage, defaults and fire-sale cascades in GPU-backed credit.",
@@ -32,10 +43,18 @@ app = typer.Typer(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     terminal.arguments[:] = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        # A title may hold letters that the output has no code for: they are shown as \\N{...}, not refused.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(args=list(terminal.arguments))
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nothing more can be said to them.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.DONE)
     except Exception as error:
         code = _exit_code(error)
         if code is None:
@@ -51,8 +70,8 @@ def _exit_code(error: Exception) -> int | None:
     # The engine's own error is known only if the engine was loaded.
     engine = sys.modules.get("simulation.runs")
     if engine is not None and isinstance(error, engine.InvariantError):
-        return 3
-    return 2 if isinstance(error, ConfigError | OSError) else None
+        return ExitCode.IDENTITY
+    return ExitCode.ASKED if isinstance(error, ConfigError | OSError) else None
 
 
 def _print_version(wanted: bool) -> None:
@@ -148,7 +167,7 @@ def browse(
         from simulation.browser.desk import Options
         from simulation.browser.serve import has_assets, serve
     if not is_compiled_on_disk():
-        console.print("Compiling the rules: once for this version, under a minute.", highlight=False)
+        say_compiling(console)
     if not has_assets():
         console.print(
             "The page's scripts come from the network: pip install 'gpu-firesale[offline]' keeps them here.",

@@ -174,7 +174,7 @@ def _take_files(own: dict[str, Any], where: Callable, known: dict) -> None:
 def _with_places(changes: dict[str, Any], keys: tuple, where: Callable) -> dict[str, Any]:
     if not file_names() & changes.keys():
         return changes
-    placed = {}
+    placed: dict[str, Any] = {}
     for name, value in changes.items():
         change = partial(_placed, where((*keys, name)))
         placed |= with_files({name: value}, change)

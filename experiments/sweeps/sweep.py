@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from agents.tables.events import EVENT
-from experiments.sweeps.pool import ExecutorError, Job, _Pool
+from experiments.sweeps.pool import ExecutorError, Job, _Pool, check_main
 from experiments.sweeps.schema import runs_table
 from experiments.sweeps.store import Store, StoreError, shard_name
 from experiments.sweeps.stored import manifest, point_names, stored_study, study_files, study_text
@@ -275,6 +275,8 @@ def sweep(
     failed are counted, not repeated: the same draws fail again. ``break_lock`` takes the folder from whoever holds it.
     Raises StoreError, ExecutorError.
     """
+    if processes or dask == "local":
+        check_main()
     store = Store(place)
     if store.of_one_process and (processes or dask):
         raise StoreError(
