@@ -131,9 +131,11 @@ def run(
     from experiments.run.summary_table import print_summary
 
     print_summary(result, result.twin, make_console())
-    told = "; the same run was there and is written anew" if placed.again else ""
-    if placed.folder.name != place.name and out is None:
+    told = ""
+    if out is None and placed.folder.name != place.name:
         told = f"; {place} holds something else and was left alone"
+    if placed.again:
+        told += "; the same run was there and is written anew"
     console.print(f"Results in {placed.folder}{told}", soft_wrap=True, highlight=False, markup=False)
 
 
