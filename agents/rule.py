@@ -181,6 +181,10 @@ class _Compiled(CompileResultCacheImpl):
     _locator_classes = [_Place]  # type: ignore[list-item] # Numba has no annotations
 
 
+#: What reading a file raises that was not written to its end.
+_UNREADABLE = (OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError, IndexError, ValueError)
+
+
 class _Kept(FunctionCache):
     """The code of one rule on disk. What cannot be read is compiled again, what cannot be written is not kept."""
 
@@ -189,12 +193,16 @@ class _Kept(FunctionCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(sig, target_context)
-        except (OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError, IndexError, ValueError):
+        except _UNREADABLE:
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         with contextlib.suppress(OSError):
-            super().save_overload(sig, data)
+            try:
+                super().save_overload(sig, data)
+            except _UNREADABLE:
+                self.flush()
+                super().save_overload(sig, data)
 
 
 def _compile(function: Callable, **options: Any) -> Callable:

@@ -26,7 +26,16 @@ from simulation.locking import LockedError, locked, unlock
 from tests.conftest import BASE_FILE, ROOT
 
 COMMAND = "from experiments.command.cli import main; main()"
-SMALL = ("--set", "run.months=3", "--set", "neoclouds.count=4", "--set", "miners.count=3", "--no-report", "--no-figures")
+SMALL = (
+    "--set",
+    "run.months=3",
+    "--set",
+    "neoclouds.count=4",
+    "--set",
+    "miners.count=3",
+    "--no-report",
+    "--no-figures",
+)
 HOLD = """
 import sys, time
 from pathlib import Path
@@ -263,11 +272,21 @@ def test_a_user_without_a_home(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="UNKNOWN USER NOT TESTED: needs root")
 def test_a_user_that_nobody_knows_runs(tmp_path):
     tmp_path.chmod(0o777)
-    if _python("pass", user=54321, without=("HOME",), cwd="/").returncode:
-        pytest.skip("UNKNOWN USER NOT TESTED: the interpreter belongs to root")
+    # Somebody else who may read the interpreter, wherever it lies.
+    reading = "+dac_override,+dac_read_search"
+    somebody = (
+        "setpriv",
+        "--reuid=54321",
+        "--regid=54321",
+        "--clear-groups",
+        f"--inh-caps={reading}",
+        f"--ambient-caps={reading}",
+    )
+    if shutil.which("setpriv") is None or subprocess.run([*somebody, "true"], capture_output=True).returncode:
+        pytest.skip("UNKNOWN USER NOT TESTED: root without setpriv")
     environment = {"TMPDIR": str(tmp_path), "NUMBA_DISABLE_JIT": "1"}
     done = _python(
-        COMMAND, "run", str(BASE_FILE), *SMALL, "--out", str(tmp_path / "x"), user=54321, cwd=str(tmp_path), text=True,
+        COMMAND, "run", str(BASE_FILE), *SMALL, "--out", str(tmp_path / "x"), before=somebody, cwd=str(tmp_path), text=True,
         without=("HOME", "FIRESALE_CACHE", "XDG_CACHE_HOME"), env=environment,
     )  # fmt: skip
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
@@ -296,39 +315,180 @@ def test_a_home_that_cannot_be_written_is_said(tmp_path, unprivileged):
         "Compiling the rules: once for this version, under a minute. "
         f"They are kept in {tmp_path}/tmp/gpu-firesale-{os.getuid()}: {home}/.cache/gpu-firesale cannot be written (Permission denied).\n"
     )
-    (tmp_path / "tmp").chmod(0o555)
-    shutil.rmtree(tmp_path / "tmp" / f"gpu-firesale-{os.getuid()}")
-    done = _python(say, before=tuple(unprivileged), env=environment, without=gone, text=True)
+    asked = environment | {"FIRESALE_CACHE": str(home / "x")}
+    done = _python(say, before=tuple(unprivileged), env=asked, text=True)
     assert done.stdout == (
-        f"Compiling the rules, under a minute and at every start: {home}/.cache/gpu-firesale cannot be written (Permission denied). "
+        f"Compiling the rules, under a minute and at every start: {home}/x cannot be written (Permission denied). "
         "FIRESALE_CACHE=FOLDER keeps them there.\n"
     )
-    figures = "from experiments.command.terminal import settle_figures; settle_figures(); import matplotlib.font_manager"
-    (tmp_path / "tmp").chmod(0o755)
+    figures = (
+        "from experiments.command.terminal import settle_figures; settle_figures(); import matplotlib.font_manager"
+    )
     done = _python(figures, before=tuple(unprivileged), env=environment, without=gone, text=True)
     assert done.returncode == 0 and done.stderr == ""
 
 
-TWICE = """
+SORT = """
+import pathlib
 import numpy as np
-from simulation.literature.deleveraging import TRY
-"""
-HITS = """
-import sys
 import agents.rule
-from agents.valuation import discounted
-"""
-
-
-def _small_entry() -> tuple[str, str]:
-    """Return module and name of an entry rule of few numbers, and how to call it."""
-    return "from agents.valuation import annuity as small", "small(0.1, 12.0)"
-
-
-CLONE = """
-import agents.rule, pathlib, sys
+from simulation.markets.auction import rank_down
 assert pathlib.Path(agents.rule.__file__).is_relative_to(pathlib.Path.cwd())
-from simulation.markets.auction import {name} as rule
-{call}
-print(agents.rule.compiled_mark(), sum(rule.stats.cache_hits.values()), sum(rule.stats.cache_misses.values()))
+order = np.arange(3)
+rank_down(np.array([1.0, 3.0, 2.0]), order, 3, np.zeros(3, np.int64))
+assert order.tolist() == [1, 2, 0]
+hits, misses = (sum(found.values()) for found in (rank_down.stats.cache_hits, rank_down.stats.cache_misses))
+print(hits, misses, agents.rule.compiled_mark())
 """
+
+
+def _clone(place: Path) -> Path:
+    for name in ("agents", "simulation", "configs"):
+        shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return place
+
+
+def _sort(place: Path, kept: Path, **environment: str) -> list[str]:
+    done = _python(
+        SORT, cwd=place, env={"FIRESALE_CACHE": str(kept), "PYTHONPATH": str(place), **environment}, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_another_checkout_of_the_same_sources_finds_what_one_compiled(tmp_path):
+    kept = tmp_path / "kept"
+    one, two = _clone(tmp_path / "one"), _clone(tmp_path / "far" / "two")
+    hits, misses, mark = _sort(one, kept)
+    assert (hits, misses) == ("0", "1")
+    assert _sort(two, kept) == ["1", "0", mark]
+    # What is compiled for another processor, or of other sources, is not taken.
+    hits, misses, other = _sort(two, kept, NUMBA_CPU_NAME="generic")
+    assert (hits, misses) == ("0", "1") and Path(other).parent == Path(mark).parent and other != mark
+    with (two / "agents" / "valuation.py").open("a") as file:
+        file.write("# changed\n")
+    hits, misses, other = _sort(two, kept)
+    assert (hits, misses) == ("0", "1") and Path(other).parent != Path(mark).parent
+
+
+def test_a_damaged_cache_is_compiled_again(tmp_path):
+    _sort(ROOT, tmp_path)
+    for file in tmp_path.rglob("*.nbi"):
+        file.write_bytes(file.read_bytes()[:40])
+    assert _sort(ROOT, tmp_path)[:2] == ["0", "1"]
+    for file in tmp_path.rglob("*.nbc"):
+        file.write_bytes(b"")
+    assert _sort(ROOT, tmp_path)[:2] == ["0", "1"]
+    assert _sort(ROOT, tmp_path)[:2] == ["1", "0"]
+
+
+OWN_RULE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import own
+print(own.twice(2.0))
+"""
+
+
+def test_a_rule_of_ones_own_is_cached_by_its_own_source(tmp_path):
+    answers = []
+    for factor in ("2.0", "3.0"):
+        (tmp_path / "own.py").write_text(
+            f"from agents.rule import entry\nFACTOR = {factor}\n@entry\ndef twice(x):\n    return FACTOR * x\n"
+        )
+        done = _python(OWN_RULE, str(tmp_path), env={"FIRESALE_CACHE": str(tmp_path / "kept")}, text=True)
+        answers.append(done.stdout)
+    assert answers == ["4.0\n", "6.0\n"]
+
+
+# --- processes ----------------------------------------------------------------------------------------------------
+
+SCRIPT = """
+from experiments.sweeps.study import read_study
+from experiments.sweeps.sweep import sweep
+{guard}sweep(read_study("s.yaml"), "x", processes=1)
+"""
+
+
+def test_a_script_without_a_guard_is_told_what_to_do(tmp_path):
+    (tmp_path / "s.yaml").write_text(f"extends: {BASE_FILE}\nrun: {{months: 3}}\n")
+    (tmp_path / "script.py").write_text(SCRIPT.format(guard=""))
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )  # fmt: skip
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1
+    assert re.match(
+        r".*ExecutorError: .*script.py: every process reads this script again.*if __name__ == '__main__':", last
+    )
+    assert done.stderr.count("Traceback") == 1 and not (tmp_path / "x").exists()
+
+
+def test_what_runs_a_script_is_no_script(monkeypatch, tmp_path):
+    import __main__
+
+    check_main()  # pytest is a module
+    monkeypatch.setattr(__main__, "__spec__", None)
+    for text, refused in (("sweep()", True), ("if __name__ == '__main__': sweep()", False)):
+        (tmp_path / "s.py").write_text(text)
+        monkeypatch.setattr(__main__, "__file__", str(tmp_path / "s.py"), raising=False)
+        with pytest.raises(ExecutorError) if refused else contextlib.nullcontext():
+            check_main()
+    monkeypatch.delattr(__main__, "__file__")
+    check_main()  # a prompt
+
+
+# --- outputs ------------------------------------------------------------------------------------------------------
+
+
+def test_an_output_that_lacks_a_letter_does_not_end_a_command(tmp_path):
+    title = "Zürich, \u4fe1\u7528 \U0001f525"
+    (tmp_path / "t.yaml").write_text(f"extends: {BASE_FILE}\ntitle: {title}\n", encoding="utf-8")
+    done = _python(COMMAND, "explain", str(tmp_path / "t.yaml"), env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    assert done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr
+    assert rb"Z\xfcrich, \u4fe1\u7528 \U0001f525" in done.stdout
+    done = _python(COMMAND, "explain", str(tmp_path / "t.yaml"), env={"PYTHONIOENCODING": "utf-8"})
+    assert title.encode() in done.stdout
+
+
+def test_colours_that_are_forced_into_a_pipe_move_nothing(tmp_path):
+    command = ("run", str(BASE_FILE), *SMALL, "--out", str(tmp_path / "x"))
+    done = _python(COMMAND, *command, env={"FORCE_COLOR": "1", "NUMBA_DISABLE_JIT": "1"}, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "\x1b[1m" in done.stdout
+    # Nothing but colours: no cursor, no line that is written over.
+    assert set(re.findall(r"\x1b\[[0-9;?]*([A-Za-z])", done.stdout + done.stderr)) == {"m"}
+    assert "\r" not in done.stderr
+    wide = _python(COMMAND, "explain", str(BASE_FILE), env={"FORCE_COLOR": "1"}, text=True).stdout
+    plain = _python(COMMAND, "explain", str(BASE_FILE), without=("FORCE_COLOR",), text=True).stdout
+    assert "\x1b" not in plain
+    assert re.sub(r"\x1b\[[0-9;]*m", "", wide) == plain
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault():
+    code = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {COMMAND!r}, 'explain', 'parameters'], stdout=subprocess.PIPE, stderr=subprocess.PIPE); p.stdout.close(); print(p.stderr.read().decode(), p.wait())"
+    assert _python(code, text=True).stdout.split() == ["0"]
+
+
+# --- exit codes ---------------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_exit_codes_is_the_code():
+    table = re.findall(r"^\| (\d+) \| (.+) \|$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [(int(code), meaning) for code, meaning in table] == [(int(code), code.meaning) for code in ExitCode]
+
+
+def test_exit_codes_of_cases_and_of_failed_runs(tmp_path, firesale, monkeypatch):
+    """The others have their tests in test_cli.py: 0, 2, 3 and 130."""
+    (tmp_path / "s.yaml").write_text(f"extends: {BASE_FILE}\nrun: {{months: 3}}\nreplications: 2\n")
+
+    def broken(world):
+        raise ValueError("broken on purpose")
+
+    monkeypatch.setattr("experiments.sweeps.sweep.measures", broken)
+    code, _, err = firesale("sweep", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "x"), "--no-report")
+    assert code == ExitCode.FAILED_RUNS == 4 and "2 times, first run 0: ValueError: broken on purpose" in err
+    shipped = (ROOT / "configs" / "validation" / "a_clearing.json").read_text(encoding="utf-8")
+    (tmp_path / "case.json").write_text(shipped.replace('["1/2", "5/8", "3/4"]', '["1/8", "5/8", "3/4"]'))
+    code, *_ = firesale("validate", str(tmp_path))
+    assert code == ExitCode.CASES == 1

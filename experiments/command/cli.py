@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import io
-import os
 import secrets
 import statistics
 import sys
@@ -51,10 +50,9 @@ def main(arguments: list[str] | None = None) -> None:
         app(args=list(terminal.arguments))
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; nothing more can be said to them.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.DONE)
+    except SystemExit as stop:
+        # Whoever read the output has seen enough: Typer ends with 1, which is no fault here.
+        sys.exit(ExitCode.DONE if isinstance(stop.__context__, BrokenPipeError) else stop.code)
     except Exception as error:
         code = _exit_code(error)
         if code is None:
