@@ -254,11 +254,12 @@ def _written(name: str, lines: list[str], steps: tuple[Callable, ...], where: di
     if folder is not None:
         path = folder / f"{name}.py"
         # Left alone when it is there: Numba compiles again what is newer than its cache.
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            draft = folder / f".{name}-{os.getpid()}.py"
-            draft.write_text(text, encoding="utf-8")
-            draft.replace(path)
-        file = str(path)
+        with contextlib.suppress(OSError):  # a full disk: the rule is compiled anew
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                draft = folder / f".{name}-{os.getpid()}.py"
+                draft.write_text(text, encoding="utf-8")
+                draft.replace(path)
+            file = str(path)
     exec(compile(text, file, "exec"), where)
     where[name] = rule(where[name])
     return where[name]

@@ -124,7 +124,7 @@ def test_one_at_a_time(tmp_path):
 def test_unlock_takes_a_lock_from_whoever_holds_it(tmp_path):
     store = Store(str(tmp_path))
     with _holder(tmp_path / ".lock") as process:
-        with pytest.raises(StoreError, match=rf"another process works here: process {process.pid} on .*--unlock"), store.locked():  # fmt: skip
+        with pytest.raises(StoreError, match=rf"another process works here: process {process.pid} on .*delete .*lock \(sweep: --unlock"), store.locked():  # fmt: skip
             pass
         with store.locked(break_lock=True):
             assert json.loads((tmp_path / ".lock").read_text())["pid"] == os.getpid()
@@ -468,6 +468,13 @@ def test_colours_that_are_forced_into_a_pipe_move_nothing(tmp_path):
 def test_a_reader_that_has_seen_enough_is_no_fault():
     code = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {COMMAND!r}, 'explain', 'parameters'], stdout=subprocess.PIPE, stderr=subprocess.PIPE); p.stdout.close(); print(p.stderr.read().decode(), p.wait())"
     assert _python(code, text=True).stdout.split() == ["0"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="FULL OUTPUT NOT TESTED: no /dev/full here")
+@pytest.mark.parametrize("command", ["explain parameters", "--version"])
+def test_an_output_that_is_full_is_named(command):
+    code = f"import subprocess, sys; p = subprocess.run([sys.executable, '-c', {COMMAND!r}, *{command.split()!r}], stdout=open('/dev/full', 'w'), stderr=subprocess.PIPE, text=True); print(p.returncode, p.stderr)"
+    assert _python(code, text=True).stdout.strip() == "2 The output cannot be written (No space left on device)"
 
 
 # --- exit codes ---------------------------------------------------------------------------------------------------

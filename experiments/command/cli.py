@@ -8,8 +8,10 @@ Exit codes: :class:`experiments.command.terminal.ExitCode`.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import io
+import os
 import secrets
 import statistics
 import sys
@@ -47,18 +49,35 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app(args=list(terminal.arguments))
+        try:
+            app(args=list(terminal.arguments))
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
     except SystemExit as stop:
         # Whoever read the output has seen enough: Typer ends with 1, which is no fault here.
         sys.exit(ExitCode.DONE if isinstance(stop.__context__, BrokenPipeError) else stop.code)
+    except BrokenPipeError:
+        _mute()
+        sys.exit(ExitCode.DONE)
     except Exception as error:
         code = _exit_code(error)
         if code is None:
             raise
-        print(str(error) or type(error).__name__, file=sys.stderr)
+        text = str(error) or type(error).__name__
+        if isinstance(error, OSError) and error.filename is None and error.strerror:
+            # Whatever else writes names its file.
+            text = f"The output cannot be written ({error.strerror})"
+            _mute()
+        print(text, file=sys.stderr)
         sys.exit(code)
+
+
+def _mute() -> None:
+    """Let what is still to be printed go nowhere: it cannot be written, and Python would try again at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _exit_code(error: Exception) -> int | None:

@@ -65,7 +65,7 @@ def check_output(folder: str | os.PathLike[str], run: dict[str, Any] | None = No
             raise OutputError(f"{path}: {why}")
         if not os.path.lexists(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-        temporary(path).rmdir()
+        temporary(path, inside=not numbered).rmdir()
     except OutputError:
         raise
     except (OSError, ValueError) as error:
@@ -73,10 +73,13 @@ def check_output(folder: str | os.PathLike[str], run: dict[str, Any] | None = No
     return path
 
 
-def temporary(path: Path) -> Path:
-    """Make and return a hidden folder to write in, on the file system of ``path``: inside it, or beside it if it is new."""
+def temporary(path: Path, *, inside: bool = True) -> Path:
+    """Make and return a hidden folder to write in: beside ``path``, or in it if it is there and may be all we have.
+
+    The folder above a mount or a working folder can be somebody else's, and on another disk.
+    """
     name = f".{path.name}.{secrets.token_hex(4)}"
-    work = path / name if path.is_dir() else path.with_name(name)
+    work = path / name if inside and path.is_dir() else path.with_name(name)
     work.mkdir()
     return work
 

@@ -93,7 +93,7 @@ def write_results(
             f"{path}: nothing written: a file that the scenario reads was changed while it ran; run it again"
         )
     try:
-        work = temporary(path)
+        work = temporary(path, inside=not numbered)
         try:
             _write_all(result, twin, work, here, command)
             if finish is not None:

@@ -6,16 +6,20 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from simulation.scenario.checking import BOUNDS
 from simulation.scenario.faults import ConfigError, Fault
 
 #: Separators of columns that are tried on the header, in this order.
 _SEPARATORS = (",", ";", "\t")
 
 
-def read_points(file: Path, known: Mapping[str, Any], unknown: Callable[[str], str]) -> list[dict[str, Any]]:
-    """Return the points of a CSV file. ``known`` gives the declared kind of a parameter by its dotted path.
+def read_points(file: Path, known: Mapping[str, FieldInfo], unknown: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Return the points of a CSV file. ``known`` gives the declaration of a parameter by its dotted path.
 
     ``unknown`` says what is wrong with another name. Raises ConfigError with line and column of every fault.
     """
@@ -38,6 +42,10 @@ def read_points(file: Path, known: Mapping[str, Any], unknown: Callable[[str], s
             refuse(1, k + 1, "sweep.points", unknown(name) + f": {name!r}")
         elif name in names[:k]:
             refuse(1, k + 1, "sweep.points", f"the column {name!r} is given twice")
+    asked: dict[str, TypeAdapter[Any]] = {}
+    for name in [] if faults else names:
+        kind: Any = Annotated[known[name].annotation, *known[name].metadata]
+        asked[name] = TypeAdapter(kind)
     points = []
     for cells in [] if faults else rows:
         line = rows.line_num
@@ -51,7 +59,10 @@ def read_points(file: Path, known: Mapping[str, Any], unknown: Callable[[str], s
             if not cell:
                 continue
             try:
-                point[name] = _value(cell, known[name])
+                point[name] = _value(cell, known[name].annotation)
+                asked[name].validate_python(point[name])
+            except ValidationError as error:
+                refuse(line, k + 1, name, f"{_bound(error)}, is {cell!r}")
             except ValueError as error:
                 refuse(line, k + 1, name, str(error))
         points.append(point)
@@ -60,6 +71,15 @@ def read_points(file: Path, known: Mapping[str, Any], unknown: Callable[[str], s
     if faults:
         raise ConfigError(faults)
     return points
+
+
+def _bound(error: ValidationError) -> str:
+    """Return which bound a value is beyond, in words."""
+    told = error.errors(include_url=False)[0]
+    if told["type"] not in BOUNDS:
+        return "is not a value that the parameter can have"
+    bound, word = BOUNDS[told["type"]]
+    return f"must be {word} {told['ctx'][bound]:g}"
 
 
 def points_csv(points: Sequence[Mapping[str, Any]]) -> bytes | None:

@@ -263,7 +263,7 @@ class Store:
                 held.enter_context(locked(file))
             except LockedError as other:
                 raise StoreError(
-                    f"{self.place}: another process works here: {other}; wait for it, or break its lock with --unlock if it is gone"
+                    f"{self.place}: another process works here: {other}; wait for it, or, if it is gone, delete {file} (sweep: --unlock)"
                 ) from None
             except OSError as error:
                 raise StoreError(

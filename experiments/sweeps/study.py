@@ -154,7 +154,7 @@ def _take_files(own: dict[str, Any], where: Callable, known: dict) -> None:
     sweep = own.get("sweep")
     sweep = sweep if isinstance(sweep, dict) else {}
     if isinstance(sweep.get("points"), str):
-        kinds = {name: field.annotation for name, (_, field) in known.items()}
+        kinds = {name: field for name, (_, field) in known.items()}
         file = Path(_placed(where(("sweep", "points")), sweep["points"]))
         sweep["points"] = read_points(file, kinds, lambda name: _unknown_path(name, known))
     parts = [(("sweep", "parameters"), sweep, "parameters"), (("twin",), own, "twin")]

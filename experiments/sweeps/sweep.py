@@ -283,13 +283,7 @@ def sweep(
             f"{place}: is seen by one process alone: give a folder with --out, or leave --processes and --dask"
         )
     with store.locked(break_lock=break_lock):
-        known = store.manifest()
-        size = known["chunk"] if known else chunk_size(study, measure(study))
-        files = study_files(study)
-        store.open(manifest(study, size, command), study_text(study), files)
-        if files and not store.remote:
-            # What is kept is what runs, even if the files are changed meanwhile.
-            study = stored_study(place)
+        study, size = _begun(study, store, command)
         todo, failed = missing(study, store, size)
         progress = Progress(study.runs, failed=failed)
         before = failed
@@ -321,6 +315,16 @@ def sweep(
                         f"a worker process ended ({type(error).__name__}: too little memory?); what is done is kept: go on with the same command and fewer processes"
                     ) from error
                 raise
+
+
+def _begun(study: Study, store: Store, command: str) -> tuple[Study, int]:
+    """Begin a sweep in its folder or go on with it; return the study that runs and the size of chunks."""
+    known = store.manifest()
+    size = known["chunk"] if known else chunk_size(study, measure(study))
+    files = study_files(study)
+    store.open(manifest(study, size, command), study_text(study), files)
+    # What is kept is what runs, even if the files are changed meanwhile; a URL's copies are out of reach of workers.
+    return (stored_study(store.place) if files and not store.remote else study), size
 
 
 def measure(study: Study, runs: int = 3) -> float:

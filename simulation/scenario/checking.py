@@ -126,7 +126,7 @@ def _needed(doc: dict, keys: Keys) -> bool:
 
 # --- faults in plain language -------------------------------------------------------------------------------------
 
-_BOUNDS = {
+BOUNDS = {
     "greater_than": ("gt", "above"),
     "greater_than_equal": ("ge", "at least"),
     "less_than": ("lt", "below"),
@@ -163,8 +163,8 @@ def explained(error: Any, doc: dict, root: type[Section] = Scenario) -> list[tup
         return [(keys, "must not be empty")]
     if kind in ("model_type", "dict_type"):
         return [(keys, f"must be a section with 'name: value' lines, is {_shown(given)}")]
-    if kind in _BOUNDS:
-        bound, word = _BOUNDS[kind]
+    if kind in BOUNDS:
+        bound, word = BOUNDS[kind]
         return [(keys, f"must be {word} {context[bound]:g}{_unit(field)}, is {_shown(given)}")]
     if kind == "string_pattern_mismatch":
         return [(keys, f"must have the form {said(field, 'unit')}, is {_shown(given)}")]
