@@ -66,6 +66,9 @@ def source_hash() -> str:
     """Return 16 hex digits that change with any rule and with the versions that compile it."""
     digest = hashlib.sha256()
     digest.update(f"{platform.python_version()} {numpy.__version__} {numba.__version__} {platform.machine()}".encode())
+    if _SETTINGS.BOUNDSCHECK:
+        # Numba takes what was compiled without checks for the same.
+        digest.update(b" every index is checked")
     for path in [Path(__file__).resolve(), *rule_files()]:
         digest.update(path.relative_to(_ROOT).as_posix().encode())
         digest.update(path.read_bytes())

@@ -20,7 +20,7 @@ from typing import Any
 
 import numba
 
-from agents.rule import cache_folder, compiled_mark, is_compiled_on_disk
+from agents.rule import Borrowed, cache_folder, compiled_mark, is_compiled_on_disk
 from simulation.cores import cores
 from simulation.locking import LockedError, locked
 from simulation.world.world import World
@@ -49,7 +49,9 @@ def prepare(world: World, entry: Any, phases: tuple[Any, ...], apart: int) -> No
 
 def _compile(world: Any, clock: Any, entry: Any, phases: tuple[Any, ...], apart: int) -> None:
     """Compile all phases, one of them elsewhere, then the rule that walks them; leave the mark."""
-    task = base64.b64encode(pickle.dumps((apart, world, clock))).decode()
+    # The walker hands its world on as a pointer.
+    lent = Borrowed(world)
+    task = base64.b64encode(pickle.dumps((apart, lent, clock))).decode()
     command = [sys.executable, "-c", f"from simulation.prepare import compile_one; compile_one({task!r})"]
     root = str(Path(__file__).resolve().parents[1])
     path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -59,7 +61,7 @@ def _compile(world: Any, clock: Any, entry: Any, phases: tuple[Any, ...], apart:
     try:
         for k, phase in enumerate(phases):
             if k != apart:
-                phase.compile((world, clock))
+                phase.compile((lent, clock))
         if beside is not None:
             # If it failed or takes too long, what it should have compiled is compiled below.
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -28,6 +28,7 @@ from simulation.runs import InvariantError
 from simulation.scenario.config import get_path, load_scenario, set_path
 from simulation.scenario.faults import ConfigError
 from tests.conftest import BASE_FILE, ROOT
+from tests.rules.worlds import small_world
 
 SHIPPED = sorted((ROOT / "configs" / "calibration").glob("*.yaml"))
 
@@ -124,6 +125,15 @@ def moment(low: float, high: float | None = None, **changes) -> Moment:
 )
 def test_readings_of_a_series_that_doubles(kind, first, last, base, value):
     assert read_months(kind, np.array([2.0, 4.0, 8.0, 16.0]), first, last, base) == pytest.approx(value)
+
+
+def test_a_price_that_is_compared_is_never_a_stale_one():
+    w = small_world(months=3)
+    w.chip_panel.price[:], w.chip_panel.appraisal[:] = 7.0, 500.0
+    w.clock[0].trades = 1
+    w.trades[0].month, w.trades[0].units, w.trades[0].price = 1, 10.0, 400.0
+    assert moment(1.0, column="price", chip=0).path(w).tolist() == [500.0, 400.0, 500.0]
+    assert moment(1.0, column="appraisal", chip=0).path(w).tolist() == [500.0] * 3
 
 
 def test_volatility_and_gaps_by_hand():

@@ -343,7 +343,7 @@ def test_a_small_search_from_end_to_end(tmp_path):
     text = file.read_text(encoding="utf-8")
     (row,) = (line for line in text.splitlines() if line.startswith("| ["))
     verdict = said_[-1].removeprefix("lead: ")
-    assert verdict in row and re.match(r"holds|does not hold|not decided|depends on `", verdict)
+    assert verdict in row and re.match(r"holds|does not hold|not decided|depends on `|depends; ", verdict)
     assert f"{lab.spent:,} runs of a budget of 2,500" in text
     assert all(f"| `{span.name}` |" in text for span in SPANS)
     assert all(f"`{item.name}`" in text for item in LEFT)

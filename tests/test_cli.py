@@ -22,7 +22,8 @@ from rich.console import Console
 from experiments.command import cli
 from experiments.run.results import OutputError, check_output, read_results, write_results
 from experiments.run.summary_table import SECTIONS, changes, print_summary
-from simulation.scenario.config import load_scenario, set_path
+from simulation.scenario.config import load_scenario, scenario_hash, set_path
+from simulation.scenario.document import base_config
 from simulation.words import calendar, months, percent, price, usd, usd_tick
 from tests.conftest import ROOT
 
@@ -90,6 +91,22 @@ def folder(tmp_path, monkeypatch):
 
 
 RUN = ("run", "a.yaml", "--no-report", "--no-figures")
+
+
+# --- init ---------------------------------------------------------------------------------------------------------
+def test_init_copies_the_shipped_configs_once(folder, firesale):
+    code, _, err = firesale("init", "mine")
+    assert code == 0 and "firesale run mine/base.yaml" in err
+    shipped = {path.relative_to(base_config().parent) for path in base_config().parent.rglob("*") if path.is_file()}
+    assert {path.relative_to(folder / "mine") for path in (folder / "mine").rglob("*") if path.is_file()} == shipped
+    assert scenario_hash(load_scenario("mine/scenarios/article.yaml")) == scenario_hash(load_scenario("article"))
+    (folder / "mine" / "base.yaml").write_text("mine")
+    for path in (folder / "mine" / "data").iterdir():
+        path.unlink()
+    code, _, err = firesale("init", "mine")
+    assert code == 2 and "already: nothing was written" in err
+    assert (folder / "mine" / "base.yaml").read_text() == "mine" and not any((folder / "mine" / "data").iterdir())
+
 
 # --- run ----------------------------------------------------------------------------------------------------------
 
@@ -169,6 +186,8 @@ def test_figures_and_report_are_written_before_the_folder_appears(folder, firesa
         (("bench", "a.yaml", "--runs", "0"), "--runs"),
         (("explain", "schedul"), "neither a config file nor one of schedule, parameters, tables"),
         (("explain", "no.yaml"), "no.yaml: no such file"),
+        (("run", "nosuch"), "nosuch: no such file, and no config of that name comes with the program"),
+        (("init", "a.yaml"), "a.yaml: cannot be written (File exists)"),
         (("nonsense",), "nonsense"),
     ],
 )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from agents.tables.events import EventKind
-from experiments.edition import missing
+from agents.tables.events import Cause, EventKind
 from experiments.evidence import fact_measures, facts
-from experiments.evidence.facts import ABSENT, FACTS, FAILS, HOLDS, OPEN, Fact, check_fact, judge
+from experiments.evidence.facts import FACTS, FAILS, HOLDS, OPEN, Fact, check_fact, judge
 from simulation.scenario.faults import ConfigError
 from tests.rules.worlds import small_world
 
@@ -102,24 +100,25 @@ def test_the_parts_of_the_discount_sum_to_the_raw_one():
     assert sum(r[1] for r in rows) == pytest.approx(0.0, abs=1e-6 * sum(abs(r[0]) for r in rows))
 
 
-def test_settled_are_those_amended_and_not_in_default(monkeypatch):
-    # An edition without amendments: another event stands for them.
-    monkeypatch.setattr(fact_measures, "_AMENDMENTS", ("cured", "no such event"))
-    w = small_world(lenders=2, operators=5)
-    nodes = [len(w.lenders) + o for o in range(5)]
+def test_settled_are_those_amended_that_lose_nothing_to_their_lenders():
+    w = small_world(lenders=2, operators=7)
+    nodes = [len(w.lenders) + o for o in range(7)]
     happened = (
-        (EventKind.CURED, nodes[0], 1),  # named as whom it happened to
-        (EventKind.CURED, 1, nodes[1]),  # or as the counterparty
-        (EventKind.CURED, 1, nodes[1]),
-        (EventKind.CURED, nodes[2], 0),
-        (EventKind.DEFAULT, nodes[2], -1),
-        (EventKind.DEFAULT, nodes[3], -1),
-        (EventKind.MARGIN_CALL, nodes[4], 0),
+        (EventKind.WAIVER, Cause.LTV, 1, nodes[0]),  # the borrower is the counterparty
+        (EventKind.SWAP, Cause.DSCR, nodes[1], 1),  # or named as whom it happened to
+        (EventKind.SWAP, Cause.DSCR, nodes[1], 1),
+        (EventKind.EXTENSION, Cause.CASH_FLOW, 0, nodes[2]),
+        (EventKind.DEFAULT, Cause.CASH_FLOW, nodes[2], -1),
+        (EventKind.DEFAULT, Cause.LTV, nodes[3], -1),
+        (EventKind.MARGIN_CALL, Cause.LTV, nodes[4], 0),
+        (EventKind.EXTENSION, Cause.CASH_FLOW, 0, nodes[5]),
+        (EventKind.SURRENDER, Cause.DSCR, nodes[5], 0),  # a vehicle alone
+        (EventKind.WAIVER, Cause.DSCR, 0, nodes[6]),  # a sweep begins: the contract says so
     )
-    for k, (kind, node, other) in enumerate(happened):
-        w.events[k].kind, w.events[k].node, w.events[k].other = kind, node, other
+    for k, (kind, cause, node, other) in enumerate(happened):
+        w.events[k].kind, w.events[k].cause, w.events[k].node, w.events[k].other = kind, cause, node, other
     w.clock[0].events = len(happened)
-    assert fact_measures.count_settled(w).tolist() == [2.0, 4.0]
+    assert fact_measures.count_settled(w).tolist() == [2.0, 5.0]
     assert fact_measures.settled([np.array([2.0, 4.0]), np.array([0.0, 4.0])]) == 0.25
     assert fact_measures.settled([np.zeros(2)]) == 0.0
 
@@ -128,20 +127,17 @@ def test_hurry_costs_what_time_would_bring():
     assert fact_measures.cost_of_hurry([np.array([0.3, 1.0]), np.array([0.5, 0.9])]) == pytest.approx(0.55)
 
 
-def test_what_an_edition_lacks_is_said_and_not_judged():
-    absent = replace(made(), key="absent", needs=("event.waiver", "event.default"))
-    lacking = missing(absent.needs)
-    result = check_fact(absent, range(3))
-    if not lacking:
-        assert (result.verdict, result.seeds) == (HOLDS, 3)
-        return
-    assert (result.verdict, result.seeds) == (ABSENT, 0)
-    both = [result, check_fact(made(), range(3))]
-    assert facts.rows(both)[0][1:3] == ("", "") and facts.rows(both)[0][4] == "not in this edition: event.waiver"
-    text = facts.markdown(both, "x.png")
-    assert text.startswith("1 of 1 facts hold, 0 do not, 0 are not decided; 3 seeds an arm. 1 cannot be measured")
-    assert "**not in this edition: event.waiver**" in text and "nan" not in text
-    assert json.loads(json.dumps(facts.as_json(both), allow_nan=False))[0]["on"] is None
+def test_what_there_is_nothing_of_is_left_empty_in_tables_and_in_json():
+    # Not one seed of the arm without the mechanism shows anything.
+    empty = Fact(
+        "empty", "", "", "", lambda seeds, c: [np.array([c["x"]])] * len(seeds), lambda rows: float(np.mean(rows)), "",
+        {"x": 2.0}, {"x": math.nan},
+    )  # fmt: skip
+    result = check_fact(empty, range(3))
+    assert result.verdict == OPEN and facts.rows([result])[0][1:3] == ("2.00 [2.00, 2.00]", "")
+    assert "nan" not in facts.markdown([result], "x.png")
+    (told,) = json.loads(json.dumps(facts.as_json([result]), allow_nan=False))
+    assert told["on"] == [2.0, 2.0, 2.0] and told["off"] == [None] * 3
 
 
 @pytest.mark.parametrize("key", [f.key for f in FACTS])
@@ -150,9 +146,6 @@ def test_every_fact_runs(key):
     assert key in facts.markdown([result], "x.png")
     assert json.loads(json.dumps(facts.as_json([result])))[0]["fact"] == key
     assert len(facts.draw([result]).axes) == 3
-    if missing(result.fact.needs):
-        assert result.verdict == ABSENT
-        return
     assert result.verdict in (HOLDS, FAILS, OPEN)
     assert result.seeds == 6
     assert result.on[1] <= result.on[0] <= result.on[2]

@@ -147,7 +147,7 @@ LAYERS = (
     ("simulation.runs",),
     ("simulation.importance", "simulation.model"),
     ("simulation.browser",),
-    ("experiments.edition", "experiments.many", "experiments.statistics", "experiments.run", "experiments.sweeps", "experiments.validation", "experiments.evidence", "experiments.economics", "experiments.documents"),
+    ("experiments.many", "experiments.prices", "experiments.statistics", "experiments.run", "experiments.sweeps", "experiments.validation", "experiments.evidence", "experiments.economics", "experiments.campaign", "experiments.documents"),
     ("experiments.command",),
 )  # fmt: skip
 

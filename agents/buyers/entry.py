@@ -13,7 +13,7 @@ from agents.tables.ledger import Flow
 def commit_capital(w, clock):
     """Observe what buyers of forced lots gained and let outside investors commit money to funds that buy them.
 
-    Gain: log of value in use over price, by value, smoothed (``memory``). Committed a month: ``speed`` times the gain
+    Gain: log of worth over price, by worth, smoothed (``memory``). Committed a month: ``speed`` times the gain
     above the ``hurdle``, times the money that users of chips have when full (USD). It arrives after ``delay`` months
     (slow-moving capital: Duffie 2010).
     """
@@ -21,9 +21,11 @@ def commit_capital(w, clock):
     gain = 0.0
     weight = 0.0
     for chip in w.chips:
-        if chip.forced_units > 0.0 and chip.traded_usd > 0.0 and chip.fundamental > 0.0:
-            usd = chip.forced_units * chip.fundamental
-            gain += usd * max(0.0, math.log(chip.fundamental * chip.traded_units / chip.traded_usd))
+        # Worth is value in use, but no more than a new chip of the same value costs: nobody gains by paying more.
+        worth = min(chip.fundamental, chip.parity)
+        if chip.forced_units > 0.0 and chip.traded_usd > 0.0 and worth > 0.0:
+            usd = chip.forced_units * worth
+            gain += usd * max(0.0, math.log(worth * chip.traded_units / chip.traded_usd))
             weight += usd
     now = gain / weight if weight > 0.0 else 0.0
     clock.gain = terms.buyers_entry_memory * clock.gain + (1.0 - terms.buyers_entry_memory) * now

@@ -8,8 +8,9 @@ from agents.tables.operators import OperatorStatus
 #: Weight of the months before: an exponential mean whose months are as old on average as those of a trailing quarter
 #: (0, 1 and 2 months: 1; m/(1 - m) = 1). Covenants look at a quarter (ddtl3_contract_realisation_min).
 _MEMORY = 0.5
-#: Contract revenue that is not nothing, to divide by (USD a month).
-_SOME = 1.0
+#: Contract revenue that is not nothing, over what hosting of all of the operator's sites would cost: contracts that have
+#: ended fade by half a month and would count for ever.
+_SOME = 1e-7
 #: Row of working memory: capacity in service, by operator (performance units).
 _CAPACITY = 0
 
@@ -19,7 +20,7 @@ def realise_contracts(w, clock):
     """Write operators' share of capacity in service under contract, and contract revenue received over that signed.
 
     ``realised`` = mean of contracted x price / mean of signed x price as signed, by capacity, exponential over a
-    quarter; 1 without contracts. Reads lots and chips; an operator in default has none.
+    quarter; 1 without contracts that count. Reads lots and chips; an operator in default has none.
     """
     hours = w.terms[0].rental_hours
     n_l = len(w.lenders)
@@ -45,4 +46,6 @@ def realise_contracts(w, clock):
     for o in range(n_o):
         op = w.operators[o]
         op.contracted = op.contracted / capacity[o] if capacity[o] > 0.0 else 0.0
-        op.realised = op.contract_paid / op.contract_due if op.contract_due > _SOME else 1.0
+        op.realised = (
+            op.contract_paid / op.contract_due if op.contract_due > _SOME * op.hosting * op.site_power else 1.0
+        )

@@ -151,8 +151,11 @@ def count_deliveries(w, clock, due):
 
 @rule
 def pay_premium(w, lender, terms):
-    """Pay the month's premium of residual-value insurance on the lender's claims (USD), as far as its cash goes."""
-    if terms.policy_insurance_coverage > 0.0:
+    """Pay the month's premium of residual-value insurance on the lender's claims (USD), as far as its cash goes.
+
+    Insurers without capacity insure nothing and are paid nothing.
+    """
+    if terms.policy_insurance_coverage > 0.0 and terms.policy_insurance_capacity > 0.0:
         usd = min(lender.cash, terms.policy_insurance_premium / 12.0 * lender.book)
         lender.cash -= usd
         w.book[Flow.INSURANCE_PREMIUM] += usd

@@ -18,6 +18,8 @@ from agents.tables.operators import OperatorStatus
 _SHORTEST = 12
 #: Highest rate that fees for amendments add up to (1/year).
 _DEAREST = 0.25
+#: Collateral counts as worth at least this part of the claim on it, so that a covenant that is reset stays a number.
+_LEAST_PART = 1e-4
 
 
 @rule
@@ -93,7 +95,7 @@ def amend(w, clock, loan, kind, cause):
 def waive_ltv(w, clock, loan):
     """Reset the covenant LTV of a loan in breach to where it stands and a part of the usual margin, for this month at least."""
     terms = w.terms[0]
-    now = loan.principal / max(1.0, loan.collateral)
+    now = loan.principal / max(_LEAST_PART * loan.principal, loan.collateral)
     loan.covenant_ltv = max(loan.covenant_ltv, now + terms.credit_reset_margin * terms.credit_covenant_margin)
     loan.status = LoanStatus.PERFORMING
     loan.call_turn = this_round(clock)

@@ -21,9 +21,10 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.command import calibrate, economics, evidence, explain, sweeps, terminal
+from experiments.command import calibrate, campaign, economics, evidence, explain, init, sweeps, terminal
 from experiments.command.terminal import (
     Config,
+    ConfigOrBase,
     ExitCode,
     Set,
     load_engine,
@@ -165,9 +166,7 @@ def _overrides(set_: list[str] | None, months: int | None) -> list[str]:
 
 @app.command()
 def browse(
-    config: Annotated[
-        Path | None, typer.Argument(metavar="[CONFIG]", help="a config file (YAML)", show_default="the base")
-    ] = None,
+    config: ConfigOrBase = None,
     seed: Annotated[int, typer.Option(min=0, help="seed of all draws")] = 1,
     set_: Set = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="port, 0 for a free one")] = 8765,
@@ -221,11 +220,13 @@ evidence.add_to(app)
 
 calibrate.add_to(app)
 app.command()(economics.economics)
+app.command()(campaign.campaign)
 
 
 # --- explain ------------------------------------------------------------------------------------------------------
 
 app.command()(explain.explain)
+app.command()(init.init)
 
 
 # --- bench --------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from experiments.command import targets, terminal
-from experiments.command.terminal import Set, load_engine, make_console, print_table
+from experiments.command.terminal import ConfigOrBase, Set, load_engine, make_console, print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 
 def economics(
-    config: Annotated[
-        Path | None, typer.Argument(metavar="[CONFIG]", help="a config file (YAML)", show_default="the base")
-    ] = None,
+    config: ConfigOrBase = None,
     seeds: Annotated[str, typer.Option(metavar="FIRST-LAST", help="seeds, both ends included")] = "2001-2200",
     out: Annotated[
         Path, typer.Option(metavar="FILE.md", help="document; the table goes beside it as CSV, figures to images/")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.command.terminal import Set, make_console, print_table
+from experiments.command.terminal import Set, config_file, make_console, print_table
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -24,10 +23,11 @@ def explain(
     """Explain the order of a month, all parameters, all columns, the JSON Schema, or where a config's values come from."""
     if topic in _TOPICS:
         _TOPICS[topic](as_json)
-    elif not Path(topic).suffix and not Path(topic).exists():
-        raise typer.BadParameter(f"'{topic}' is neither a config file nor one of {', '.join(_TOPICS)}")
     else:
-        _explain_config(topic, set_ or [], as_json)
+        file = config_file(topic)
+        if not file.suffix and not file.exists():
+            raise typer.BadParameter(f"'{topic}' is neither a config file nor one of {', '.join(_TOPICS)}")
+        _explain_config(str(file), set_ or [], as_json)
 
 
 def _explain_schedule(as_json: bool) -> None:

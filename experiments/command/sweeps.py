@@ -219,8 +219,8 @@ def claims(
             "--ranges", help="also try the range of every parameter without a source: where do verdicts turn?"
         ),
     ] = False,
-    budget: Annotated[int | None, typer.Option(min=1, help="runs of the ranges", show_default="100,000")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="a first impression of the ranges: 40,000 runs")] = False,
+    budget: Annotated[int | None, typer.Option(min=1, help="runs of the ranges", show_default="130,000")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="a first impression of the ranges: 55,000 runs")] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="threads", show_default="all cores")] = None,
     log: Annotated[Path, typer.Option(help="folder in which runs are kept")] = Path("results/claims-runs"),
 ) -> None:

@@ -28,7 +28,22 @@ _WIDE = 200
 arguments: list[str] = []
 
 
-Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="a config file (YAML)", show_default=False)]
+def config_file(name: str) -> Path:
+    """Return the file of a config that is named on the command line: one that is there, or that comes with the program."""
+    from simulation.scenario.document import find_config
+
+    return Path(find_config(name))
+
+
+_CONFIG_HELP = "a config file (YAML), or the name of a shipped one (base, article)"
+
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help=_CONFIG_HELP, show_default=False, parser=config_file)]
+
+
+#: A config that may be left out: then the base.
+ConfigOrBase = Annotated[
+    Path | None, typer.Argument(metavar="[CONFIG]", help=_CONFIG_HELP, show_default="the base", parser=config_file)
+]
 
 
 Set = Annotated[
@@ -60,7 +75,7 @@ class ExitCode(IntEnum):
         2,
         "what was asked for is wrong or cannot be written: a config, an option, a file, a folder in use, a full disk",
     )
-    IDENTITY = 3, "a run violated an identity or holds what is not a number"
+    IDENTITY = 3, "a run violated an identity or holds what is not a number; `campaign`: a run failed"
     FAILED_RUNS = 4, "`sweep`: all is done and stored, but some runs failed; they are named"
     INTERRUPTED = 130, "interrupted (Ctrl-C); what a sweep, a calibration or the claims had done is kept"
 

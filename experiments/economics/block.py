@@ -42,7 +42,7 @@ def declared(scenario: Scenario) -> list[Measure]:
             Measure(f"block.sold.{days}", group, f"sold within {days} days", "share", "units sold in time over the block", _not_of_a_run),
         ]  # fmt: skip
     found += [
-        Measure("block.fall", group, "fall of the price", "share", f"price in the month of {what} and are sold in it, below that without the block", _not_of_a_run),
+        Measure("block.fall", group, "fall of the price", "share", f"price in the month of {what} and are sold in it, below that without the block; the price of a month is that of its trades, else the appraisal", _not_of_a_run),
         Measure("block.half_life", group, "half-life", "months", f"until half of that fall is made good, run by run ({sales.FOLLOWED} where it is not by then)", _not_of_a_run),
         Measure("block.half_life.mean", group, "half-life of the mean path", "months", "the same of the mean over runs of the fall by month", _not_of_a_run, of="mean path"),
     ]  # fmt: skip

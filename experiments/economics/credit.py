@@ -22,10 +22,13 @@ _FIRST_DELIVERIES = 4
 _SHORT_GAP, _LONG_GAP = 3, 6
 #: Less than this is no loan (USD).
 _LOAN = 1.0
-#: Causes that operators default for.
+#: Causes that operators default for. A customer that fails and a contract that runs out are causes of contracts that
+#: end: they stand behind a default as the event that it names (see :func:`after_contract`).
 _OWN_CAUSES = (
     Cause.CASH_FLOW, Cause.LTV, Cause.DSCR, Cause.MATURITY, Cause.BITCOIN_MARGIN, Cause.LENDER_FAILURE,
 )  # fmt: skip
+#: Why a contract ended that led to a default, in words.
+_CONTRACT_CAUSES = {Cause.CUSTOMER_FAILURE: "a customer failed", Cause.EXPIRY: "contracts ran out"}
 #: Who stands behind the debt of each kind of lender.
 _FUNDERS = {
     LenderKind.BANK: "depositors of banks", LenderKind.PRIVATE_CREDIT: "investors of private-credit funds",
@@ -72,6 +75,29 @@ def defaults(run: Played) -> np.ndarray:
 def caused_by(cause: int) -> Callable[[Played], Pairs]:
     """Read how many defaults have a cause, over all defaults."""
     return lambda run: pair(float((defaults(run)["cause"] == cause).sum()), len(defaults(run)))
+
+
+def after_contract(cause: int) -> Callable[[Played], Pairs]:
+    """Read how many defaults name a contract that ended for ``cause`` as what led to them, over all defaults."""
+
+    def read(run: Played) -> Pairs:
+        fallen = defaults(run)
+        # Without a parent (-1) the last event is looked at, and not counted.
+        before = run.events[fallen["parent"]]
+        ended = (fallen["parent"] >= 0) & (before["kind"] == EventKind.CONTRACT_ENDED) & (before["cause"] == cause)
+        return pair(float(ended.sum()), len(fallen))
+
+    return read
+
+
+def given_up(run: Played) -> Pairs:
+    """Return the debt on vehicles that firms gave up to go on (USD bn)."""
+    return pair(_BN * float(run.events["usd"][run.events["kind"] == EventKind.SURRENDER].sum()))
+
+
+def put_in(run: Played) -> Pairs:
+    """Return what owners put in to save firms that would have failed (USD bn)."""
+    return pair(_BN * float(run.events["usd"][run.events["kind"] == EventKind.EQUITY_CURE].sum()))
 
 
 def sound_exposure(run: Played) -> Pairs:
@@ -145,8 +171,8 @@ def _risk() -> list[Measure]:
         m("worst_bust", group, "worst bust share", "share", "largest share of debt that defaults within three months", _summary("worst_bust_share")),
         m("defaults", group, "defaults", "operators", "operators that default", _summary("defaults")),
         m("losses", group, "credit losses", "USD bn", "of all creditors, open claims at their collateral", _summary("losses", _BN)),
-        m("loss_share", group, "losses over peak debt", "share", "credit losses over the peak of GPU-backed debt", _summary("loss_share")),
-        m("hidden_losses", group, "hidden losses", "USD bn", "largest, over months, of secured debt above the going-concern value of what secures it", lambda run: pair(_BN * float(run.panel["hidden_losses"].max())), needs=("panel.hidden_losses",)),
+        m("loss_share", group, "losses over peak debt", "share", "credit losses over the peak of all debt of operators", _summary("loss_share")),
+        m("hidden_losses", group, "hidden losses", "USD bn", "largest, over months, of secured debt above the going-concern value of what secures it", lambda run: pair(_BN * float(run.panel["hidden_losses"].max()))),
         m("lgd", group, "loss given default", "share", "losses over claims in default: written off, recovered and open; aim: recoveries of loans on rigs in 2022-23", loss_given_default, aim=Aim(1.0 - recorded("greenidge_recovery"), 1.0 - recorded("asic_loan_recovery_band_low"))),
     ]  # fmt: skip
 
@@ -157,7 +183,6 @@ def _said(name: str) -> str:
 
 def _who() -> list[Measure]:
     group = "Who fails, who bears it"
-    passed = ("kind_panel.losses", "kind_panel.passed", "kind_panel.passed_lines")
     return [
         *(
             Measure(f"failed.{name}", group, f"failed: {_said(name)}", "lenders", f"lenders of the kind {_said(name)} that fail", failed(kind))
@@ -168,13 +193,13 @@ def _who() -> list[Measure]:
             Measure(f"lost.{name}", group, f"written off: {_said(name)}", "USD bn", f"credit losses written off by lenders of the kind {_said(name)}", lost_by(kind))
             for kind, name in enumerate(LENDER_KINDS)
         ),
-        Measure("borne.owners", group, "borne by owners", "USD bn", "credit losses that the equity of lenders bore: all less what the failed passed on", borne_by_owners, needs=passed),
+        Measure("borne.owners", group, "borne by owners", "USD bn", "credit losses that the equity of lenders bore: all less what the failed passed on", borne_by_owners),
         *(
-            Measure(f"borne.{LENDER_KINDS[kind]}", group, f"borne by {who}", "USD bn", f"credit losses passed on to {who} that failed", _passed_to(kind), needs=passed)
+            Measure(f"borne.{LENDER_KINDS[kind]}", group, f"borne by {who}", "USD bn", f"credit losses passed on to {who} that failed", _passed_to(kind))
             for kind, who in _FUNDERS.items()
         ),
-        Measure("borne.lines", group, "borne by warehouse banks", "USD bn", "credit losses passed on to the lenders of warehouse lines", _passed_on_lines, needs=passed),
-        Measure("borne.outside", group, "borne by outside investors", "USD bn", "credit losses on notes and on books bought of failed lenders", _of_outsiders, needs=passed),
+        Measure("borne.lines", group, "borne by warehouse banks", "USD bn", "credit losses passed on to the lenders of warehouse lines", _passed_on_lines),
+        Measure("borne.outside", group, "borne by outside investors", "USD bn", "credit losses on notes and on books bought of failed lenders", _of_outsiders),
     ]  # fmt: skip
 
 
@@ -185,6 +210,12 @@ def _why() -> list[Measure]:
             Measure(f"cause.{CAUSES[cause]}", group, f"by {_said(CAUSES[cause])}", "share", "defaults with this cause over all defaults", caused_by(cause))
             for cause in _OWN_CAUSES
         ),
+        *(
+            Measure(f"after.{CAUSES[cause]}", group, f"after {what}", "share", f"defaults that name contracts which ended because {what} as what led to them, over all defaults", after_contract(cause))
+            for cause, what in _CONTRACT_CAUSES.items()
+        ),
+        Measure("given_up", group, "vehicles given up", "USD bn", "debt on vehicles alone whose hardware a firm hands to its lenders to go on: no default of the firm", given_up),
+        Measure("cures", group, "put in by owners", "USD bn", "what owners put in to save firms that would have failed", put_in),
         Measure("sound_exposure", group, "exposure that covers its debt service", "share", "debt at default of operators with a trailing DSCR of at least one over all debt at default", sound_exposure),
         Measure("fatal_call", group, "fatal margin call over debt", "share", "sum called over the borrower's debt, where an unmet margin call ends in default", fatal_calls, of="fatal call"),
         Measure("fatal_call_usd", group, "fatal margin call", "USD m", "the sum called", _sums_called, of="fatal call"),

@@ -37,8 +37,7 @@ class Aim(NamedTuple):
 class Measure(NamedTuple):
     """One measure. ``read`` gives the observations of a run; ``of`` says what one observation is, ``arm`` in which runs.
 
-    ``needs`` are columns, events and parameters that an edition may lack (see :mod:`experiments.edition`); ``record`` is a
-    key of the recorded facts.
+    ``record`` is a key of the recorded facts.
     """
 
     key: str
@@ -49,7 +48,6 @@ class Measure(NamedTuple):
     read: Callable[[Played], Pairs]
     of: str = "run"
     arm: str = "base"
-    needs: tuple[str, ...] = ()
     record: str = ""
     aim: Aim | None = None
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from agents.tables.events import EventKind, SaleReason
 from agents.tables.lenders import LenderStatus
-from experiments.edition import not_here
 from simulation.interventions import fail_agent, sell_block
 from simulation.markets.tape import TapeRow
 from simulation.month import CASCADE, MONTH, OPEN, STEP, advance
@@ -19,6 +19,7 @@ from simulation.runs import raise_fault
 from simulation.scenario.config import load_scenario
 from simulation.scenario.document import base_config
 from simulation.scenario.scenario import Scenario
+from simulation.scenario.walking import parameters
 from simulation.words import many, usd
 from simulation.world.build import build_world
 from simulation.world.world import World
@@ -28,8 +29,8 @@ HOLDS, FAILS = "holds", "does not hold"
 _LENDER, _OPERATOR = 0, 2
 #: Rows of the tape: an auction of a tiny world takes a few.
 _TAPE = 200
-#: Price per unit of value in use of two generations counts as equal within this, and q as one.
-_EQUAL, _NEAR_ONE = 0.02, 0.1
+#: Price per unit of value in use of two generations counts as equal within this, and q as where it should settle.
+_EQUAL, _NEAR = 0.02, 0.1
 #: One lender, one neocloud, one user: agents of the lessons' small market, without scatter and without chance.
 _TINY: dict[str, Any] = {
     "buyers.file": None, "lenders.bank.count": 1, "neoclouds.count": 1, "run.months": 24, "buyers.own_weight": [0.7, 0.7],
@@ -48,27 +49,37 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Probe:
-    """One mechanism. ``expected`` says what ought to come out; ``needs`` what an edition may lack."""
+    """One mechanism. ``expected`` says what ought to come out."""
 
     key: str
     question: str
     expected: str
     play: Callable[[], Outcome]
-    needs: tuple[str, ...] = ()
 
 
 class Result(NamedTuple):
-    """A probe with its verdict and what it shows; without an outcome the verdict says what this edition lacks."""
+    """A probe with its verdict and what it shows."""
 
     probe: Probe
     verdict: str
     lines: tuple[str, ...]
 
 
+@cache
+def as_in_base() -> dict[str, Any]:
+    """Return what contracts, receivers, search and appraisals are in the base, where the lessons' market has them otherwise."""
+    base, other = (
+        {path: value for path, value, _ in parameters(load_scenario(file)) if path != "title"}
+        for file in (base_config(), base_config().parent / "scenarios" / "marked_to_market.yaml")
+    )
+    return {path: value for path, value in base.items() if value != other[path]}
+
+
 def small_market(**changes: Any) -> Scenario:
-    """Return the tiny scenario with changes ("__" stands for a dot in their names)."""
+    """Return the tiny scenario with changes ("__" stands for a dot in their names); its contracts are those of the base."""
     file = base_config().parent / "lessons" / "parts" / "small.yaml"
-    return load_scenario(file, {**_TINY, **{name.replace("__", "."): value for name, value in changes.items()}})
+    named = {name.replace("__", "."): value for name, value in changes.items()}
+    return load_scenario(file, {**as_in_base(), **_TINY, **named})
 
 
 def rounds(world: World, months: int, act: Callable[[World], Any] = lambda world: None) -> Iterator[tuple[int, int]]:
@@ -112,20 +123,26 @@ def auctions_of(rows: np.ndarray, seller: int) -> list[tuple[float, float, float
     return found
 
 
+#: Hosting of the only buyer (USD/kW-month): so dear that the lender's receiver does better, and cheaper than the fallen operator's.
+_DEAR, _CHEAP = 300, 90
+
+
 def hold_or_sell() -> Outcome:
-    """A sound lender seizes a lot, and the only buyer's hosting is dear: each auction with reserve and best bid."""
-    world = build_world(small_market(buyers__enterprise__hosting=[300, 300]), 1, tape=_TAPE)
-    seen = []
-    for month, phase in rounds(world, 8, at(1, lambda w: fail_agent(w, _OPERATOR))):
-        if phase == CASCADE:
-            seen += [(month, *auction) for auction in auctions_of(tape_of(world), _LENDER)]
-    lines = [
-        f"month {month}: asks {usd(reserve)}, best bid {usd(bid)}: {f'sells {sold:,.0f}' if sold else 'waits'}"
-        for month, reserve, bid, sold in seen
-    ]
-    right = all((sold > 0.0) == (bid >= reserve) for _, reserve, bid, sold in seen)
-    both = {sold > 0.0 for *_, sold in seen} == {True, False}
-    return Outcome(tuple(lines), right and both)
+    """A sound lender seizes a lot: each auction with reserve and best bid, once the only buyer's hosting is dear and once it is cheap."""
+    lines, right, ends = [], True, set()
+    for name, hosting in (("dear", _DEAR), ("cheap", _CHEAP)):
+        world = build_world(small_market(buyers__enterprise__hosting=[hosting, hosting]), 1, tape=_TAPE)
+        for month, phase in rounds(world, 8, at(1, lambda w: fail_agent(w, _OPERATOR))):
+            if phase != CASCADE:
+                continue
+            for reserve, bid, sold in auctions_of(tape_of(world), _LENDER):
+                does = f"sells {sold:,.0f}" if sold else "waits"
+                lines.append(
+                    f"buyer with {name} hosting, month {month}: asks {usd(reserve)}, best bid {usd(bid)}: {does}"
+                )
+                right &= (sold > 0.0) == (bid >= reserve)
+                ends.add(sold > 0.0)
+    return Outcome(tuple(lines), right and ends == {True, False})
 
 
 # --- two generations, one purse --------------------------------------------------------------------------------------
@@ -180,7 +197,8 @@ _MARKED, _OUT_OF_REACH = 0.7, 0.99
 
 def breach(sound: bool) -> dict[str, float]:
     """Play a covenant that breaks while the borrower pays; return what follows within half a year (counts, USD sold)."""
-    scenario = small_market(credit__initial_debt=0.8, neoclouds__cash=[_CASH, _CASH])
+    # Appraisers look at trades alone: what the mark loses stays lost.
+    scenario = small_market(credit__initial_debt=0.8, neoclouds__cash=[_CASH, _CASH], marks__index_weight=0.0)
     world = build_world(scenario, 1, tape=_TAPE)
 
     def shock(w: World) -> None:
@@ -222,87 +240,111 @@ def q_of(world: World) -> float:
     return float(np.average(ops["q"], weights=ops["site_power"]))
 
 
-def q_returns() -> Outcome:
-    """One generation that is always on sale, demand that grows by 2 % a month, no chance: q at the end of each year."""
+#: Growth of demand in the long run (1/month), and how many times as quickly sites grow in the second run.
+_GROWTH, _QUICKER = 0.02, 4.0
+
+
+def q_by_year(quicker: float) -> tuple[list[float], float]:
+    """Play one generation that is always on sale, demand that grows steadily, no chance.
+
+    Return q at the end of each of ten years, and where it should settle: sites begin to grow by speed x (q - 1) of what
+    there is and come on stream ``build_months`` later, so that a growth g holds where q = 1 + g (1 + g)^build / speed.
+    """
     chip = {"name": "H100", "release": -15, "list_price": 31e3, "performance": 1.0, "power": 1.3}
     quiet = {
         "chips": [chip], "run.months": 120, "drivers.regimes.entry": 0.0, "drivers.coin.path": "regime",
-        "drivers.demand.growth": [0.02], "drivers.demand.volatility": 0.0, "drivers.demand.surge_probability": 0.0,
+        "drivers.demand.growth": [_GROWTH], "drivers.demand.volatility": 0.0, "drivers.demand.surge_probability": 0.0,
         "drivers.demand.deflation_volatility": 0.0,
     }  # fmt: skip
-    world = build_world(load_scenario(base_config(), quiet), 1)
+    sites = load_scenario(base_config()).sites
+    quick = {"sites.speed": quicker * sites.speed, "sites.growth_limit": min(1.0, quicker * sites.growth_limit)}
+    world = build_world(load_scenario(base_config(), quiet | quick), 1)
     q = []
     while world.clock[0].month < len(world.panel):
         advance(world, MONTH)
         raise_fault(world)
         if world.clock[0].month % 12 == 0:
             q.append(q_of(world))
-    return judged_q(q)
+    return q, 1.0 + _GROWTH * (1.0 + _GROWTH) ** sites.build_months / quick["sites.speed"]
 
 
-def judged_q(q: Sequence[float]) -> Outcome:
-    """Judge q by year: near one at the end."""
-    return Outcome((f"q at the end of each year: {', '.join(f'{x:.2f}' for x in q)}",), abs(q[-1] - 1.0) <= _NEAR_ONE)
+def q_settles() -> Outcome:
+    """Steady growth, with sites that grow as in the base and more quickly."""
+    return judged_q(q_by_year(1.0), q_by_year(_QUICKER))
 
 
-#: Two blocks so far apart that capital has come (months), each so many units.
-_FIRST_BLOCK, _SECOND_BLOCK, _UNITS = 30, 48, 40_000.0
+def judged_q(*runs: tuple[Sequence[float], float]) -> Outcome:
+    """Judge runs of (q by year, where it should settle): near it at the end."""
+    lines = tuple(
+        f"q at the end of each year: {', '.join(f'{x:.2f}' for x in q)}; should settle at {at:.2f}" for q, at in runs
+    )
+    return Outcome(lines, all(abs(q[-1] - at) <= _NEAR for q, at in runs))
 
 
-def two_blocks(entry: dict[str, Any]) -> tuple[tuple[float, float], float]:
-    """Sell two equal blocks by hand; return the price over value in use of each and the capital committed (USD)."""
-    scenario = load_scenario(base_config(), {"drivers.regimes.entry": 0.0, "run.months": _SECOND_BLOCK + 2, **entry})
+#: A glut that lasts (first month, months, units a month), and a block when capital has had time to come (month, units).
+_GLUT, _GLUT_MONTHS, _A_MONTH = 30, 6, 40_000.0
+_BLOCK, _UNITS = 48, 100_000.0
+
+
+def glut_and_block(entry: dict[str, Any]) -> tuple[tuple[float, float], float]:
+    """Sell H100s by hand for months, and a block a year later; return what the last month of the glut and the block brought, and
+    the capital committed (USD).
+
+    Prices are over what a buyer would pay without scarcity: the lesser of value in use and what new hardware costs for it.
+    """
+    scenario = load_scenario(base_config(), {"drivers.regimes.entry": 0.0, "run.months": _BLOCK + 2, **entry})
     world = build_world(scenario, 1)
     names = [chip.name for chip in scenario.chips]
-    for month in range(_SECOND_BLOCK + 2):
-        if month in (_FIRST_BLOCK, _SECOND_BLOCK):
+    for month in range(_BLOCK + 2):
+        if _GLUT <= month < _GLUT + _GLUT_MONTHS:
+            sell_block(world, names, "H100", _A_MONTH)
+        if month == _BLOCK:
             sell_block(world, names, "H100", _UNITS)
         advance(world, MONTH)
         raise_fault(world)
     t = world.trades.view(np.ndarray)[: int(world.clock["trades"][0])]
     t = t[t["reason"] == SaleReason.IMPOSED]
+    parity = world.chip_panel.view(np.ndarray)["parity"].reshape(-1, len(names))[t["month"], t["chip"]]
+    worth = np.minimum(t["fundamental"], parity)
 
-    def ratio(first: int) -> float:
-        rows = t[(t["month"] >= first) & (t["month"] < first + 2)]
-        return float((rows["units"] * rows["price"]).sum() / (rows["units"] * rows["fundamental"]).sum())
+    def ratio(month: int) -> float:
+        at = t["month"] == month
+        return float((t["units"] * t["price"])[at].sum() / (t["units"] * worth)[at].sum())
 
-    return (ratio(_FIRST_BLOCK), ratio(_SECOND_BLOCK)), float(world.panel.capital_committed.sum())
+    return (ratio(_GLUT + _GLUT_MONTHS - 1), ratio(_BLOCK)), float(world.panel.capital_committed.sum())
 
 
 def capital_enters() -> Outcome:
-    """Two equal blocks a year and a half apart, with outside capital and without."""
-    return judged_capital(two_blocks({}), two_blocks({"buyers.entry_speed": 0.0}))
+    """A glut of half a year, and a large block a year later, with outside capital and without."""
+    return judged_capital(glut_and_block({}), glut_and_block({"buyers.entry_speed": 0.0}))
 
 
 def judged_capital(open_: tuple[tuple[float, float], float], closed: tuple[tuple[float, float], float]) -> Outcome:
-    """Judge two blocks: capital comes, and with it the second goes nearer to its value than without it."""
+    """Judge a glut and a block: capital comes, too late for the glut, and with it the block goes nearer to its worth than without it."""
     lines = tuple(
-        f"{name}: {usd(came)} committed, first block at {first:.2f} of value in use, second at {second:.2f}"
+        f"{name}: {usd(came)} committed, end of the glut at {first:.2f} of its worth, block at {second:.2f}"
         for name, ((first, second), came) in (("open to capital", open_), ("closed", closed))
     )
-    return Outcome(lines, open_[1] > 0.0 and closed[1] == 0.0 and open_[0][1] > closed[0][1])
+    came = open_[1] > 0.0 and closed[1] == 0.0
+    return Outcome(lines, came and open_[0][0] == closed[0][0] and open_[0][1] > closed[0][1])
 
 
 PROBES = (
     Probe("hold", "When does a lender sell a lot that it has seized?", "When the best bid reaches what holding is worth to it, and not before.", hold_or_sell),
     Probe("purse", "How does one purse split between two generations?", "So that both go at the same price per unit of value in use.", one_purse),
     Probe("patience", "What does a lender do when a covenant breaks and the borrower pays?", "A sound one waives; one below its minimum capital sells.", waive_or_sell),
-    Probe("q", "Where does q go without stress?", "To one: sites are built until a new chip earns its cost.", q_returns, ("operators.q",)),
-    Probe("capital", "What do cheap blocks bring about?", "Outside capital, after a delay; the next block goes nearer to its value.", capital_enters, ("panel.capital_committed", "parameter.buyers.entry_speed")),
+    Probe("q", "Where does q go without stress?", "To one, but for what growth takes: the quicker sites are built, the nearer.", q_settles),
+    Probe("capital", "What does a glut bring about?", "Outside capital, after a delay; the next block goes nearer to its worth.", capital_enters),
 )  # fmt: skip
 #: Heads of :func:`rows`.
 HEADS = ("mechanism", "what ought to come out", "verdict")
 
 
 def run_probes(say: Callable[[str], Any] = lambda text: None) -> list[Result]:
-    """Play every probe that this edition can."""
+    """Play every probe."""
     found = []
     for probe in PROBES:
         say(probe.question)
-        lacking = not_here(probe.needs)
-        if lacking:
-            found.append(Result(probe, lacking, ()))
-            continue
         outcome = probe.play()
         found.append(Result(probe, HOLDS if outcome.holds else FAILS, outcome.lines))
     return found

@@ -16,6 +16,7 @@ import numpy as np
 from agents.tables.clock import DAYS
 from agents.tables.events import SaleReason
 from experiments.many import play_many
+from experiments.prices import price_path
 from simulation.record.summary import reference_row
 from simulation.scenario.config import set_path
 from simulation.scenario.scenario import Scenario
@@ -34,8 +35,8 @@ MONTHS = BLOCK_MONTH + FOLLOWED + 1
 
 
 class Sold(NamedTuple):
-    """One run with or without a block: the reference generation's price, appraisal (USD/GPU) and stock (GPU) by month,
-    and what was sold of the block by month: units (GPU) and proceeds (USD)."""
+    """One run with or without a block: the reference generation's price (as in :func:`experiments.prices.price_path`),
+    appraisal (USD/GPU) and stock (GPU) by month, and what was sold of the block by month: units (GPU) and proceeds (USD)."""
 
     price: np.ndarray
     appraisal: np.ndarray
@@ -53,7 +54,7 @@ def read(world: World, _: dict[str, Any]) -> Sold:
     units, usd = np.zeros((2, months))
     np.add.at(units, t["month"], t["units"])
     np.add.at(usd, t["month"], t["units"] * t["price"])
-    return Sold(market["price"].copy(), market["appraisal"].copy(), market["stock"].copy(), units, usd)
+    return Sold(price_path(world, reference_row(world)), market["appraisal"].copy(), market["stock"].copy(), units, usd)
 
 
 def reference_name(scenario: Scenario) -> str:

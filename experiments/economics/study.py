@@ -13,7 +13,6 @@ from experiments.economics import block, credit, hangs, market, sales, supply
 from experiments.economics.hangs import Change
 from experiments.economics.measure import Measure, Pairs, Played
 from experiments.economics.table import Row, summed_up
-from experiments.edition import not_here
 from experiments.many import play_many
 from simulation.scenario.config import set_path
 from simulation.scenario.scenario import Scenario
@@ -77,17 +76,14 @@ def study(
 
 
 def run_by_run(scenario: Scenario, seeds: Sequence[int], say: Callable[[str], Any]) -> list[Row]:
-    """Return the rows of the measures that are read run by run; those that this edition lacks say so."""
+    """Return the rows of the measures that are read run by run."""
     asked = measures(scenario)
     seen: dict[str, list[Pairs]] = {}
     systemic: dict[str, np.ndarray] = {}
     for arm, changes in ARMS.items():
         say(f"{len(seeds)} runs, {arm}")
-        wanted = [measure for measure in asked if measure.arm == arm and not not_here(measure.needs)]
+        wanted = [measure for measure in asked if measure.arm == arm]
         observed, bad = played(set_path(scenario, changes) if changes else scenario, seeds, wanted)
         seen |= observed
         systemic |= {key: bad for key in observed}
-    return [
-        summed_up(measure, seen.get(measure.key, []), systemic.get(measure.key), not_here(measure.needs))
-        for measure in asked
-    ]
+    return [summed_up(measure, seen[measure.key], systemic[measure.key]) for measure in asked]

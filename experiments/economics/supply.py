@@ -44,10 +44,10 @@ def _record(scenario: Scenario, column: str, year: int) -> str:
     return "compute_stock_growth" if known else ""
 
 
-def _growth(scenario: Scenario, column: str, words: str, needs: tuple[str, ...] = ()) -> list[Measure]:
+def _growth(scenario: Scenario, column: str, words: str) -> list[Measure]:
     how = f"{words}, end of the year over end of the year before (first year: over the first month)"
     return [
-        Measure(f"growth.{column}.{year + 1}", "Supply", f"growth of {words} to {calendar(scenario.run.start, 12 * year + 11)}", "times", how, growth(column, year), needs=needs, record=_record(scenario, column, year))
+        Measure(f"growth.{column}.{year + 1}", "Supply", f"growth of {words} to {calendar(scenario.run.start, 12 * year + 11)}", "times", how, growth(column, year), record=_record(scenario, column, year))
         for year in range(scenario.run.months // 12)
     ]  # fmt: skip
 
@@ -61,8 +61,8 @@ def measures(scenario: Scenario) -> list[Measure]:
     return [
         *_growth(scenario, "capacity", "capacity in existence"),
         *_growth(scenario, "running", "capacity running"),
-        *_growth(scenario, "site_power", "power of operators' sites", ("panel.site_power",)),
-        Measure("capital", "Supply", "outside capital committed", "USD bn", "committed to funds that buy cheap hardware", _entered, needs=("panel.capital_committed",)),
+        *_growth(scenario, "site_power", "power of operators' sites"),
+        Measure("capital", "Supply", "outside capital committed", "USD bn", "committed to funds that buy cheap hardware", _entered),
         *(
             Measure(f"stock.{chip.name}.{year + 1}", "Stock by generation", f"{chip.name}, {calendar(scenario.run.start, 12 * year + 11)}", "k GPU", "units in existence at the end of the month", stock(g, year))
             for g, chip in enumerate(scenario.chips) for year in range(scenario.run.months // 12)

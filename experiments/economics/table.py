@@ -121,7 +121,7 @@ def _aim(row: Row) -> str:
 
 
 def shown(row: Row) -> tuple[str, ...]:
-    """Return a row as text (see HEADS); a measure that this edition lacks says so in place of its values."""
+    """Return a row as text (see HEADS); one without values says why in their place."""
     if row.note:
         return (row.measure, row.unit, row.note, "", "", "", "", number(row.unit, row.record), _aim(row))
     say = lambda value: number(row.unit, value)  # noqa: E731

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from agents.tables.events import EVENT_KINDS, EventKind, SaleReason
+from agents.tables.events import Cause, EventKind, SaleReason
 from experiments.economics import sales
 from experiments.many import play_many
+from experiments.prices import price_path
 from experiments.validation.contagion import spread_by_sales
 from simulation.literature.deleveraging import deleverage, make_system
 from simulation.record.summary import SYSTEMIC_SHARE
@@ -47,8 +48,10 @@ _AHEAD = 36
 _SPREAD = 0.05
 
 
-#: What a lender does that settles with a borrower: an edition may know none of it.
-_AMENDMENTS = ("waiver", "extension", "swap")
+#: What a lender does that settles with a borrower.
+_AMENDMENTS = (EventKind.WAIVER, EventKind.EXTENSION, EventKind.SWAP)
+#: What ends in the hands of lenders; both name the borrower as the one whom it happened to.
+_SEIZED = (EventKind.DEFAULT, EventKind.SURRENDER)
 
 
 _SHOCKS = (0.04, 0.20)
@@ -132,7 +135,7 @@ def block_response(seeds: Sequence[int], changes: dict[str, Any]) -> Rows:
     """Return the log price of H100s with the block over without, by month from the block on."""
 
     def read(world: World, _: dict) -> np.ndarray:
-        return np.log(world.chip_panel["price"].reshape(_CALM["run.months"], -1)[_BLOCK_MONTH:, _H100])
+        return np.log(price_path(world, _H100)[_BLOCK_MONTH:])
 
     block = {"drivers.block.month": _BLOCK_MONTH, "drivers.block.chip": "H100", "drivers.block.units": _BLOCK}
     without, hit = (_arm(seeds, {**_CALM, **changes, **more}, read) for more in ({}, block))
@@ -230,20 +233,24 @@ def threshold(rows: Rows) -> float:
 
 
 def workouts(seeds: Sequence[int], changes: dict[str, Any]) -> Rows:
-    """Return (borrowers with an amended loan that did not default, borrowers with an amended loan or in default)."""
+    """Return (borrowers that settled, borrowers in distress) as :func:`count_settled` has them."""
     return _arm(seeds, changes, lambda world, _: count_settled(world))
 
 
 def count_settled(world: World) -> np.ndarray:
-    """Return how many operators had a loan amended and did not default, and how many had either happen."""
+    """Return how many operators had a loan amended and nothing seized, and how many had either happen.
+
+    Seized: in default, or with a vehicle surrendered. A waiver for thin coverage of a term loan only says that the cash
+    sweep of its contract has begun: lenders that never wait have it alike, so that it settles nothing.
+    """
     events = world.events.view(np.ndarray)[: int(world.clock["events"][0])]
     first, n = len(world.lenders), len(world.operators)
     # The borrower is one of the two whom an amendment names.
-    kinds = [EVENT_KINDS.index(name) for name in _AMENDMENTS if name in EVENT_KINDS]
-    rows = events[np.isin(events["kind"], kinds)]
+    begins_sweep = (events["kind"] == EventKind.WAIVER) & (events["cause"] == Cause.DSCR)
+    rows = events[np.isin(events["kind"], _AMENDMENTS) & ~begins_sweep]
     nodes = np.concatenate([rows["node"], rows["other"]])
     amended = set(nodes[(nodes >= first) & (nodes < first + n)].tolist())
-    fallen = set(events["node"][events["kind"] == EventKind.DEFAULT].tolist())
+    fallen = set(events["node"][np.isin(events["kind"], _SEIZED)].tolist())
     return np.array([len(amended - fallen), len(amended | fallen)], float)
 
 

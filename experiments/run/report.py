@@ -154,7 +154,7 @@ def cards(result: Any) -> list[Card]:
         card("Operators in default", "defaults", "count", kinds),
         card("Lenders failed", "lender_failures", "count", f"{usd(s['withdrawn'])} of funding withdrawn"),
         card("Debt defaulting within 3 months", "worst_bust_share", "percent", f"{worst}, {'systemic' if s['systemic'] else 'not systemic'}" if worst else "none"),
-        card("Credit losses", "losses", "usd", f"{percent(s['loss_share'])} of peak debt {usd(s['debt_peak'])}"),
+        card("Credit losses", "losses", "usd", f"{percent(s['loss_share'])} of peak debt {usd(s['debt_all_peak'])}"),
         card("Recovery", "recovery", "percent", "on defaulted claims"),
         card("Largest cascade", "cascade_max", "count", f"{_plural(s['cascades'], 'cascade')}, chain of {s['cascade_depth']}"),
         card("Fire-sale discount, worst", "discount_worst", "percent", f"to value in use; {usd(s['forced_usd'])} sold by force"),

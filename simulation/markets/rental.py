@@ -20,6 +20,8 @@ from simulation.markets.auction import rank_down
 
 #: Supply that is not nothing, to divide by (performance units).
 _SOME = 1e-9
+#: No rent is further from the reference rent (log): a number that can be multiplied, whatever demand and supply.
+_FARTHEST = 100.0
 
 
 @rule
@@ -32,7 +34,8 @@ def threshold_rent(chip, utilisation, hosting, terms):
 @rule
 def rent_at(clock, supply, elasticity):
     """Return the rent at which demand equals ``supply`` (performance units sold)."""
-    return clock.reference_rent * math.exp(math.log(clock.demand / supply) / elasticity)
+    gap = math.log(clock.demand / supply) / elasticity
+    return clock.reference_rent * math.exp(min(_FARTHEST, max(-_FARTHEST, gap)))
 
 
 @rule

@@ -35,10 +35,10 @@ def withdraw_posted(w, clock):
 
 @rule
 def remember_prices(w, clock):
-    """Update falls, volatility and the appraisals of generations that did not trade."""
+    """Update falls, volatility and the appraisals of generations that did not trade, or for nothing."""
     terms = w.terms[0]
     for chip in w.chips:
-        if chip.traded_units > 0.0:
+        if chip.traded_usd > 0.0:
             price = chip.traded_usd / chip.traded_units
             change = math.log(price / chip.price_before)
             chip.fall = terms.market_fall_memory * chip.fall + max(0.0, -change - terms.market_fall_tolerance)

@@ -54,7 +54,8 @@ def record_month(w, clock):
     for m in range(first, clock.month + 1):
         busted += w.panel[m].debt_defaulted
     opened = w.panel[first].debt_performing
-    row.bust_share = busted / opened if opened > 1.0 else 0.0
+    # What was drawn since may fall as well: not more than all.
+    row.bust_share = min(1.0, busted / opened) if opened > 1.0 else 0.0
 
 
 @rule

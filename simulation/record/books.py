@@ -10,7 +10,7 @@ from agents.tables.loans import LoanKind, LoanStatus
 from agents.tables.operators import OperatorKind, OperatorStatus
 from agents.valuation import believed_decline, economic_life, monthly_rent
 from simulation.markets.auction import rank_down
-from simulation.record.depth import _LARGEST, _LIFE, _PLEDGED
+from simulation.record.depth import _LARGEST, _LIFE, _PLEDGED, LEAST_PART
 
 N_LENDER_KINDS = len(LenderKind)
 N_BUYER_KINDS = len(BuyerKind)
@@ -79,7 +79,7 @@ def record_loans(w, clock, row):
                 row.dscr_below_one += loan.principal
             life_usd += loan.principal * loan_life(loan, clock.month)
     if performing > 0.0:
-        row.booked_ltv = performing / max(1.0, row.booked_value)
+        row.booked_ltv = performing / max(LEAST_PART * performing, row.booked_value)
         row.headroom_thin /= performing
         row.dscr_below_one /= performing
         row.debt_life = life_usd / performing

@@ -11,6 +11,27 @@ from agents.tables.loans import LoanStatus
 _DOLLAR = 1.0
 _PART = 1e-9
 _UNIT = 1e-6
+#: And of all money that there is: what is left of a large sum carries the rounding of the sum.
+_OF_ALL = 1e-12
+
+
+@rule
+def leeway(w):
+    """Return what rounding may leave of a sum (USD): a dollar, and a trillionth of all claims and cash."""
+    total = 0.0
+    # What is negative or no number is another check's to find.
+    for lender in w.lenders:
+        if lender.book > 0.0:
+            total += lender.book
+        if lender.cash > 0.0:
+            total += lender.cash
+    for op in w.operators:
+        if op.cash > 0.0:
+            total += op.cash
+    for buyer in w.buyers:
+        if buyer.budget > 0.0:
+            total += buyer.budget
+    return _DOLLAR + _OF_ALL * total
 
 
 @rule
@@ -36,20 +57,22 @@ def check_units(w, clock):
 @rule
 def check_loans(w, clock):
     """Check that no claim is negative and that no creditor got more than was owed at default (USD)."""
+    least = leeway(w)
     for k in range(clock.used_loans):
         loan = w.loans[k]
         if loan.status == LoanStatus.FREE:
             continue
-        if not (loan.principal >= -_DOLLAR):
+        if not (loan.principal >= -least):
             stop_run(clock, Fault.OVERPAID, k, loan.principal)
         over = loan.recovered - loan.exposure
-        if loan.status == LoanStatus.DEFAULTED and not (over <= _DOLLAR + _PART * loan.exposure):
+        if loan.status == LoanStatus.DEFAULTED and not (over <= least + _PART * loan.exposure):
             stop_run(clock, Fault.OVERPAID, k, over)
 
 
 @rule
 def check_claims(w, clock):
     """Check that lenders' books and operators' debts are the sums of the loans (USD)."""
+    least = leeway(w)
     owed, due = w.scratch[0], w.scratch[1]
     for j in range(len(w.lenders)):
         owed[j] = 0.0
@@ -62,35 +85,36 @@ def check_claims(w, clock):
             due[loan.borrower] += loan.principal
     for j in range(len(w.lenders)):
         book = w.lenders[j].book
-        if not (abs(owed[j] - book) <= _DOLLAR + _PART * abs(book)):
+        if not (abs(owed[j] - book) <= least + _PART * abs(book)):
             stop_run(clock, Fault.CLAIMS, j, owed[j] - book)
     for o in range(len(w.operators)):
         debt = w.operators[o].debt
-        if not (abs(due[o] - debt) <= _DOLLAR + _PART * abs(debt)):
+        if not (abs(due[o] - debt) <= least + _PART * abs(debt)):
             stop_run(clock, Fault.CLAIMS, len(w.lenders) + o, due[o] - debt)
 
 
 @rule
 def check_means(w, clock):
     """Check that nobody holds less than nothing (USD, coins) and that no operator uses more power than it has (kW)."""
+    least = leeway(w)
     for j in range(len(w.lenders)):
         lender = w.lenders[j]
-        if not (lender.cash >= -_DOLLAR):
+        if not (lender.cash >= -least):
             stop_run(clock, Fault.NEGATIVE, j, lender.cash)
-        if not (lender.deposits >= -_DOLLAR):
+        if not (lender.deposits >= -least):
             stop_run(clock, Fault.NEGATIVE, j, lender.deposits)
     for o in range(len(w.operators)):
         op = w.operators[o]
         if not (op.used_power <= op.site_power * (1.0 + _PART) + 1.0):
             stop_run(clock, Fault.BEYOND_MEANS, len(w.lenders) + o, op.used_power - op.site_power)
-        if not (op.cash >= -_DOLLAR):
+        if not (op.cash >= -least):
             stop_run(clock, Fault.NEGATIVE, len(w.lenders) + o, op.cash)
         if not (op.btc >= -_PART):
             stop_run(clock, Fault.NEGATIVE, len(w.lenders) + o, op.btc)
         if not (op.eth >= -_PART):
             stop_run(clock, Fault.NEGATIVE, len(w.lenders) + o, op.eth)
     for b in range(len(w.buyers)):
-        if not (w.buyers[b].budget >= -_DOLLAR):
+        if not (w.buyers[b].budget >= -least):
             stop_run(clock, Fault.NEGATIVE, len(w.lenders) + len(w.operators) + b, w.buyers[b].budget)
 
 

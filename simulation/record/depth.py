@@ -13,6 +13,8 @@ _SPENDABLE = 1.0
 #: Depth is what is wanted at this part of the best bid, or of the appraisal so many months before.
 _NEAR = 0.9
 _BEFORE = 6
+#: Collateral counts as worth at least this part of what it is booked at, or of the debt on it, so that ratios to it stay numbers.
+LEAST_PART = 1e-4
 
 
 # Rows of the scratch array; _BOOK serves more than one purpose in turn.
@@ -202,12 +204,19 @@ def record_depth(w, clock, row, money):
 
 
 @rule
+def over_executable(usd, executable, booked):
+    """Return ``usd`` over what collateral would bring (USD), at least a ten-thousandth of what it is booked at; 0 over nothing."""
+    worth = max(executable, LEAST_PART * booked)
+    return usd / worth if worth > 0.0 else 0.0
+
+
+@rule
 def record_illusion(w, clock, row, largest, debt, money):
     """Write booked against executable LTV: all collateral at once, and the largest borrower alone."""
     row.executable_value = executable_value(w, w.scratch[_PLEDGED], money)
     if debt > 0.0:
-        row.executable_ltv = debt / max(1.0, row.executable_value)
-        row.illusion = row.booked_value / max(1.0, row.executable_value)
+        row.executable_ltv = over_executable(debt, row.executable_value, row.booked_value)
+        row.illusion = over_executable(row.booked_value, row.executable_value, row.booked_value)
     value = 0.0
     debt = 0.0
     for k in range(clock.used_loans):
@@ -222,4 +231,5 @@ def record_illusion(w, clock, row, largest, debt, money):
             debt += loan.principal
     if debt > 0.0 and value > 0.0:
         row.largest_booked_ltv = debt / value
-        row.largest_executable_ltv = debt / max(1.0, executable_value(w, w.scratch[_LARGEST], money))
+        executable = executable_value(w, w.scratch[_LARGEST], money)
+        row.largest_executable_ltv = over_executable(debt, executable, value)

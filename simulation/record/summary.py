@@ -32,6 +32,9 @@ SUMMARY = (
     Measure("defaults_by_cause", "operators", "defaults by cause"),
     Measure("lender_failures", "lenders", "lenders that failed"),
     Measure("debt_peak", "USD", "largest GPU-backed debt"),
+    Measure(
+        "debt_all_peak", "USD", "largest debt of operators: GPU-backed loans, convertible notes, coin-backed loans"
+    ),
     Measure("debt_miners_peak", "USD", "largest debt of miners"),
     Measure("issuance_2024", "USD", "GPU-backed loans drawn in the first twelve months"),
     Measure("issuance_2025", "USD", "GPU-backed loans drawn in the second twelve months"),
@@ -42,7 +45,7 @@ SUMMARY = (
     ),
     Measure("hidden_peak", "USD", "largest hidden losses: secured debt above the going-concern value behind it"),
     Measure("waivers", "count", "covenants waived, loans extended, debts swapped"),
-    Measure("loss_share", "ratio", "losses over the peak of GPU-backed debt"),
+    Measure("loss_share", "ratio", "losses over the peak of all debt of operators, of which they are"),
     Measure("recovery", "ratio", "recovered on closed and open defaulted claims over the claims"),
     Measure("lgd", "ratio", "loss given default: one less recovery"),
     Measure("systemic", "flag", f"1 if more than {SYSTEMIC_SHARE:.0%} of debt defaulted within three months"),
@@ -104,7 +107,10 @@ def _correlation(world: World, months: int) -> float:
     if months < 4:
         return float("nan")
     price = world.chip_panel.view(np.ndarray)["appraisal"][reference_row(world) : months * n_g : n_g]
-    logs = np.log([world.panel.view(np.ndarray)["btc"][:months], price])
+    both_prices = np.array([world.panel.view(np.ndarray)["btc"][:months], price])
+    if both_prices.min() <= 0.0:
+        return float("nan")
+    logs = np.log(both_prices)
     changes = logs[:, 1:] - logs[:, :-1]
     # As np.corrcoef has it, which takes three times as long for two short rows.
     changes -= changes.mean(1)[:, None]
@@ -134,6 +140,7 @@ def summarise(world: World) -> dict[str, Any]:
     # Without a default the state is described at the peak of debt.
     bust, debt, credit = rows["bust_share"], rows["debt"], rows["new_credit"]
     worst_share, peak = float(bust.max()), float(debt.max())
+    all_peak = float((debt + rows["debt_convertible"] + rows["debt_margin"]).max())
     busted = worst_share > 0.0
     worst = int(bust.argmax() if busted else debt.argmax())
     before = max(0, worst - 3)
@@ -150,13 +157,14 @@ def summarise(world: World) -> dict[str, Any]:
         "defaults_by_cause": {CAUSES[c]: n for c, n in enumerate(causes.tolist()) if n},
         "lender_failures": failures,
         "debt_peak": peak,
+        "debt_all_peak": all_peak,
         "debt_miners_peak": float(rows["debt_miners"].max()),
         "issuance_2024": float(credit[:12].sum()),
         "issuance_2025": float(credit[12:24].sum()),
         "losses": losses,
         "hidden_peak": float(rows["hidden_losses"].max()),
         "waivers": int(rows["waivers"].sum()),
-        "loss_share": losses / peak if peak > 0 else 0.0,
+        "loss_share": losses / all_peak if all_peak > 0 else 0.0,
         "recovery": 1.0 - defaulted_losses / settled if settled > 1.0 else float("nan"),
         "lgd": defaulted_losses / settled if settled > 1.0 else float("nan"),
         "systemic": int(worst_share > SYSTEMIC_SHARE),

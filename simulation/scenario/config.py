@@ -23,7 +23,7 @@ from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from simulation.scenario.checking import _needed, _validated
-from simulation.scenario.document import _SHIPPED, SHIPPED, _merge, _nearest, _read_chain
+from simulation.scenario.document import _SHIPPED, SHIPPED, _merge, _merge_named, _nearest, _read_chain
 from simulation.scenario.faults import ConfigError, Fault, Spot, _Refused
 from simulation.scenario.overrides import Overrides, _locate, _override, _pairs
 from simulation.scenario.paths import Keys, _dotted, _get, _plain, _printable
@@ -134,6 +134,9 @@ def _load(
     doc = _defaults()
     spots: dict[Keys, Spot] = {(): chain[0][1][()]}
     for values, places in reversed(chain):
+        if own is None:
+            _refuse_other_kinds(values, places, faults)
+        _merge_named(doc, spots, values, places, faults)
         _merge(doc, spots, values, places)
     _override(doc, spots, overrides, "--set", faults)
     if own is not None:
@@ -141,6 +144,21 @@ def _load(
     _order_chips(doc, spots)
     folders = [os.path.dirname(places[()].file) for _, places in chain]
     return _validated(doc, spots, faults, folders, complete), spots
+
+
+#: Sections that only a config of another kind has, and the command that such a config is for.
+_OTHERS = {"sweep": "sweep", "report": "sweep", "replications": "sweep", "free": "calibrate", "moments": "calibrate"}
+
+
+def _refuse_other_kinds(values: dict[str, Any], places: dict[Keys, Spot], faults: list[Fault]) -> None:
+    """Say which command a study or a calibration is for, in place of naming all its sections unknown."""
+    found = [name for name in _OTHERS if name in values]
+    if found:
+        spot = places[(found[0],)]
+        what = "study of many runs" if _OTHERS[found[0]] == "sweep" else "calibration"
+        raise ConfigError(
+            [Fault(str(spot), found[0], f"is part of a {what}: firesale {_OTHERS[found[0]]} {spot.file}")]
+        )
 
 
 def _order_chips(doc: dict[str, Any], spots: dict[Keys, Spot]) -> None:

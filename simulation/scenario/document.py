@@ -15,7 +15,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from simulation.scenario.declare import Section
-from simulation.scenario.faults import Fault, Spot, _file_hint, _Refused, _shown
+from simulation.scenario.faults import Fault, Spot, _did_you_mean, _file_hint, _Refused, _shown
 from simulation.scenario.paths import Keys, _dotted, _printable
 from simulation.scenario.scenario import Scenario
 from simulation.scenario.walking import _fields, _is_section
@@ -29,11 +29,11 @@ _MAX_DEPTH = 24
 _MAX_VALUES = 50_000
 
 
-#: What a name of a file begins with that comes with the program.
-SHIPPED = "shipped:"
-
-
 _SHIPPED = Path(__file__).resolve().parents[2] / "configs"
+
+
+#: What a config begins with that comes with the program, wherever that is installed: ``shipped:scenarios/article.yaml``.
+SHIPPED = "shipped:"
 
 
 def base_config() -> Path:
@@ -41,8 +41,29 @@ def base_config() -> Path:
     return _SHIPPED / "base.yaml"
 
 
+def shipped_configs() -> dict[str, Path]:
+    """Return the configs that come with the program, by their path in its folder of configs."""
+    return {path.relative_to(_SHIPPED).as_posix(): path for path in sorted(_SHIPPED.rglob("*.yaml"))}
+
+
+def find_config(name: str) -> str:
+    """Return the file that a name of a config stands for.
+
+    A file that is there; one that comes with the program (``shipped:base.yaml``, or ``base`` and ``article`` where no file
+    has that name). Any other name is returned as it is: who opens it says what is wrong.
+    """
+    if name.startswith(SHIPPED):
+        return str(_SHIPPED / name.removeprefix(SHIPPED))
+    if os.path.exists(name) or os.path.splitext(name)[1]:
+        return name
+    named = [path for key, path in shipped_configs().items() if name in (path.stem, key.removesuffix(".yaml"))]
+    # The base of the program goes before its calibration, which has the same name.
+    return str(min(named, key=lambda path: len(path.parts))) if named else name
+
+
 def _read_chain(file: str, faults: list[Fault]) -> tuple[list[tuple[dict, dict[Keys, Spot]]], bool]:
     """Return (doc, spots) of the file and of what it extends, child first, and whether the chain is complete."""
+    file = find_config(file)
     chain: list[tuple[dict, dict[Keys, Spot]]] = []
     seen: list[str] = []
     named = None
@@ -62,7 +83,8 @@ def _read_chain(file: str, faults: list[Fault]) -> tuple[list[tuple[dict, dict[K
         if not isinstance(parent, str) or not parent:
             faults.append(Fault(str(named), "extends", f"must be the name of one config file, is {_shown(parent)}"))
             return chain, False
-        file = os.path.normpath(os.path.join(os.path.dirname(file), parent))
+        shipped = parent.startswith(SHIPPED)
+        file = os.path.normpath(find_config(parent) if shipped else os.path.join(os.path.dirname(file), parent))
 
 
 def _identity(file: str) -> str:
@@ -88,7 +110,8 @@ def _read_file(file: str, named: Spot | None, faults: list[Fault]) -> tuple[dict
         refuse("is a folder, not a config file")
         return None
     except FileNotFoundError:
-        refuse(f"{'does not exist' if named else 'no such file'}{_file_hint(file)}")
+        names = "" if os.path.splitext(file)[1] or named else ", and no config of that name comes with the program"
+        refuse(f"{'does not exist' if named else 'no such file'}{names}{_file_hint(file)}")
         return None
     except (OSError, ValueError) as error:
         # ValueError: a name that no file can have.
@@ -249,6 +272,44 @@ def _merge(doc: dict, spots: dict[Keys, Spot], over: dict, places: dict[Keys, Sp
             continue
         doc[name] = value
         _replace_spots(spots, path, places)
+
+
+def _merge_named(doc: dict, spots: dict[Keys, Spot], over: dict, places: dict[Keys, Spot], faults: list[Fault]) -> None:
+    """Lay the generations that ``over`` gives by name (``chips: {H100: {list_price: 30000}}``) onto those of ``doc``.
+
+    A name that ``doc`` lacks is a new generation. Takes them out of ``over``.
+    """
+    named = over.get("chips")
+    if not isinstance(named, dict):
+        return
+    del over["chips"]
+    chips = doc.setdefault("chips", [])
+    names = [chip.get("name") if isinstance(chip, dict) else None for chip in chips]
+    for name, values in named.items():
+        at = places.get(("chips", name), places[()])
+        if not isinstance(values, dict):
+            faults.append(
+                Fault(str(at), f"chips.{_printable(name)}", f"must be values of a generation, is {_shown(values)}")
+            )
+            continue
+        known = [n for n in names if isinstance(n, str)]
+        if name not in known and "release" not in values:
+            faults.append(
+                Fault(
+                    str(at),
+                    f"chips.{_printable(name)}",
+                    f"no such generation{_did_you_mean(name, known)}; a new one needs a release",
+                )
+            )
+            continue
+        if name not in known:
+            names.append(name)
+            chips.append({"name": name})
+        k = names.index(name)
+        moved: dict[Keys, Spot] = {
+            ("chips", k, *keys[2:]): spot for keys, spot in places.items() if keys[:2] == ("chips", name)
+        }
+        _merge(chips[k], spots, values, moved, ("chips", k))
 
 
 def _replace_spots(spots: dict[Keys, Spot], keys: Keys, places: dict[Keys, Spot]) -> None:

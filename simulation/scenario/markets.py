@@ -11,10 +11,10 @@ class Rental(Section):
     """The market for compute."""
 
     rent: float = par(2.9, "USD/perf-h", "rent of an H100-hour at the start", "rent_h100_gix_2024_01", gt=0)
-    elasticity: float = par(1.0, "ratio", "price elasticity of demand", "public_cloud_demand", gt=0)
+    elasticity: float = par(1.0, "ratio", "price elasticity of demand", "public_cloud_demand", ge=0.1)
     hours: float = par(730.0, "h/month", "hours a month", gt=0)
     overhead: float = par(0.12, "share", "overhead as a share of rental revenue", ge=0, lt=1)
-    trend: float = par(0.01, "1/month", "decline of the rent that is observed when the run opens")
+    trend: float = par(0.01, "1/month", "decline of the rent that is observed when the run opens", ge=-1, le=1)
     trend_memory: float = par(0.8, "ratio", "weight of the past in the observed rent trend", ge=0, lt=1)
     contract_discount: float = par(
         0.92,
@@ -59,7 +59,7 @@ class Sites(Section):
 class Credit(Section):
     """How equipment is ordered, financed, serviced and called."""
 
-    base_rate: float = par(0.055, "1/year", "base rate", ge=0)
+    base_rate: float = par(0.055, "1/year", "base rate", ge=0, le=1)
     soft_cost: float = par(
         0.30,
         "ratio",
@@ -82,7 +82,11 @@ class Credit(Section):
         2.0, "year", "weight of the spread against the advance (over cost) when an operator chooses among offers", ge=0
     )
     rationing_spread: float = par(
-        0.10, "1/year", "rise of the rate for the part of its advance rate that a lender has cut", ge=0
+        0.10,
+        "1/year",
+        "rise of the rate for the part of its advance rate that a lender has cut",
+        ge=0,
+        le=1,
     )
     projection: int = par(24, "month", "months of rent that a lender projects when it sizes a loan by DSCR", ge=1)
     taste: float = par(0.08, "ratio", "dispersion of tastes for generations", ge=0)
@@ -137,7 +141,7 @@ class Credit(Section):
         lt=1,
     )
     reset_margin: float = par(0.33, "ratio", "room that a waiver leaves, over the usual covenant margin", ge=0)
-    amendment_fee: float = par(0.005, "1/year", "rise of the rate with each amendment", ge=0)
+    amendment_fee: float = par(0.005, "1/year", "rise of the rate with each amendment", ge=0, le=1)
     extension: int = par(6, "month", "months by which an extension moves the maturity", "ddtl3_waiver_dscr_delay", ge=0)
     swap_months: int = par(12, "month", "months of thin coverage after which lenders swap debt for equity", ge=1)
     swap_share: float = par(0.9, "ratio", "debt that a swap leaves over the going-concern value", gt=0, le=1)
@@ -187,7 +191,7 @@ class Credit(Section):
     call_minimum: float = par(
         0.01, "share", "smallest margin call over the loan's principal (minimum transfer amount)", ge=0, lt=1
     )
-    arrears_turns: int = par(2, "round", "rounds in which posted lots may sell before a lender decides", ge=0)
+    arrears_turns: int = par(2, "round", "rounds in which posted lots may sell before a lender decides", ge=0, le=9)
     call_cash: float = par(
         1.0, "month", "general costs and debt service without balloons kept in cash when a margin call is met", ge=0
     )
@@ -277,8 +281,12 @@ class Market(Section):
         0.05, "1/month", "part of the idle chips beyond economic life that owners scrap a month", ge=0, le=1
     )
     finder_fee: float = par(0.04, "ratio", "brokerage for each hop beyond the first, taken off the bid", ge=0, le=0.5)
-    holding_cost: float = par(0.01, "1/month", "cost of holding seized hardware over its mark", "assumption", ge=0)
-    patience_decay: float = par(0.06, "1/month", "fall of the reserve a month held", "liq_factor_auction_30d", ge=0)
+    holding_cost: float = par(
+        0.01, "1/month", "cost of holding seized hardware over its mark", "assumption", ge=0, le=1
+    )
+    patience_decay: float = par(
+        0.06, "1/month", "fall of the reserve a month held", "liq_factor_auction_30d", ge=0, le=1
+    )
     impact: float = par(3.0, "ratio", "inverse demand: log price impact of selling the whole stock", ge=0)
     impact_form: Literal["exponential", "linear", "square_root"] = par("exponential", "choice", "inverse demand: form")
 
@@ -288,7 +296,13 @@ class Marks(Section):
 
     appraisal_speed: float = par(0.35, "ratio", "weight of the month's traded price in the appraisal", ge=0, le=1)
     index_weight: float = par(
-        0.5, "share", "weight of what rents and list prices imply in appraisals where nothing trades", ge=0, le=1
+        0.5,
+        "share",
+        "weight of what rents and list prices imply in appraisals where nothing trades",
+        ge=0,
+        le=1,
+        range=(0.3, 0.7),
+        because="beyond, an appraiser who is to weigh both would all but ignore trades or indices",
     )
     evidence: float = par(
         0.005,
@@ -298,11 +312,15 @@ class Marks(Section):
         le=1,
     )
     stale_drift: float = par(0.012, "1/month", "fall of an appraisal without trades", ge=0, le=1)
-    opening_decay: float = par(0.02, "1/month", "fall of used prices since release, for prices at the start", ge=0)
+    opening_decay: float = par(
+        0.02, "1/month", "fall of used prices since release, for prices at the start", ge=0, le=0.2
+    )
     reference_chip: str = par(
         "", "text", "generation that summaries and figures follow; empty: the one whose performance is nearest to 1"
     )
-    asset_life: float = par(100.0, "month", "longest life in the value in use", "v100_fleet_life_microsoft", ge=1)
+    asset_life: float = par(
+        100.0, "month", "longest life in the value in use", "v100_fleet_life_microsoft", ge=1, le=600
+    )
     rent_volatility: float = par(
         0.07,
         "log/month",
@@ -317,8 +335,8 @@ class Marks(Section):
     trend_persistence: float = par(
         0.85, "ratio", "what a month leaves of a trend of rents in agents' beliefs (1: it stays for ever)", ge=0, le=1
     )
-    decline_floor: float = par(0.002, "1/month", "least decline that anybody believes in", ge=0)
-    decline_cap: float = par(0.05, "1/month", "largest decline that anybody believes in", ge=0)
+    decline_floor: float = par(0.002, "1/month", "least decline that anybody believes in", ge=0, le=1)
+    decline_cap: float = par(0.05, "1/month", "largest decline that anybody believes in", ge=0, le=1)
     reference_utilisation: float = par(0.80, "share", "best unconstrained user: utilisation", ge=0, le=1)
     reference_hosting: float = par(
         140.0,
@@ -328,7 +346,7 @@ class Marks(Section):
         times=(0.75, 1.35),
         because="kept near the recorded quote for colocation (colo_us_primary_250_500kw)",
     )
-    reference_hurdle: float = par(0.010, "1/month", "best unconstrained user: hurdle rate", ge=0)
+    reference_hurdle: float = par(0.010, "1/month", "best unconstrained user: hurdle rate", ge=0, le=1)
     reference_decline: float = par(0.010, "1/month", "best unconstrained user: own belief about the decline", ge=0)
     reference_weight: float = par(0.65, "share", "best unconstrained user: weight of it", ge=0, le=1)
 
@@ -336,8 +354,8 @@ class Marks(Section):
 class Funding(Section):
     """How lenders are funded, and how they lose their funding."""
 
-    deposit_rate: float = par(0.04, "1/year", "interest on deposits", ge=0)
-    line_spread: float = par(0.02, "1/year", "spread of warehouse lines over the base rate", ge=0)
+    deposit_rate: float = par(0.04, "1/year", "interest on deposits", ge=0, le=1)
+    line_spread: float = par(0.02, "1/year", "spread of warehouse lines over the base rate", ge=0, le=1)
     delivery_buffer: float = par(
         1.05,
         "ratio",

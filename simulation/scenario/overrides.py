@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args, get_origin
 
-from simulation.scenario.document import _merge, _parse, _replace_spots
+from simulation.scenario.document import _merge, _merge_named, _parse, _replace_spots
 from simulation.scenario.faults import Fault, Spot, _did_you_mean, _Refused
 from simulation.scenario.paths import Keys, _chip_names, _dotted, _get, _plain, _printable
 from simulation.scenario.scenario import Scenario
@@ -27,6 +27,9 @@ def _override(doc: dict, spots: dict[Keys, Spot], overrides: Overrides, label: s
             faults.append(Fault(label, _printable(dotted), str(error)))
             continue
         value, old = _plain(value), _get(doc, keys)
+        if keys == ("chips",) and isinstance(value, dict):
+            _merge_named(doc, spots, {"chips": value}, _everywhere({"chips": value}, (), Spot(label)), faults)
+            continue
         places = _everywhere(value, keys, Spot(label))
         if isinstance(value, dict) and isinstance(old, dict):
             _merge(old, spots, value, places, keys)

@@ -36,7 +36,7 @@ def build_world(
     meet_customers(scenario, operators, customers, seed, replication)
     chips = chip_table(scenario)
     nets = build_networks(scenario, lenders, len(operators), len(buyers), seed, replication)
-    taste = scenario.credit.taste * stream(seed, replication, "taste").standard_normal((len(operators), len(chips)))
+    taste = draw_tastes(scenario, len(operators), seed, replication)
     world = allocate(
         build_terms(scenario), chips, lenders, operators, buyers, customers, line_table(scenario, lenders, nets.lines),
         draw_paths(scenario, seed, replication), nets[:2], nets[3:], taste,
@@ -50,3 +50,10 @@ def build_world(
     clock["trend"] = scenario.rental.trend
     lay_out_fleet(world, scenario, stream(seed, replication, "fleet"))
     return world
+
+
+def draw_tastes(scenario: Scenario, operators: int, seed: int, replication: int) -> np.ndarray:
+    """Return log tastes, operators x generations: each generation has a stream of its own, so that another one more or
+    another order of them leaves the tastes for it as they were."""
+    drawn = [stream(seed, replication, f"taste for {chip.name}").standard_normal(operators) for chip in scenario.chips]
+    return scenario.credit.taste * np.array(drawn).T.copy()

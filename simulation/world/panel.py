@@ -112,7 +112,7 @@ PANEL = Table(
         f(
             "bust_share",
             "share",
-            "debt that defaulted in this and the two months before over debt performing before them",
+            "debt that defaulted in this and the two months before over debt performing before them, at most 1",
         ),
     ),
 )

@@ -114,12 +114,16 @@ def allocate(
     """
     n_l, n_o, n_b, n_g, months = (len(x) for x in (lender_table, operator_table, buyer_table, chip_table, paths))
     nodes, bidders = n_l + n_o + n_b, n_o + n_b
-    n_lots = 256 + initial_lots + 64 * n_o + 4 * n_g * n_b + 8 * n_g * n_l
+    # An operator orders so often at most; an order becomes a lot, that can be split, and a loan, with one on coins beside it.
+    turns = -(-months // int(terms[0].credit_order_interval))
+    n_lots = 256 + initial_lots + max(64, 3 * turns) * n_o + 4 * n_g * n_b + 8 * n_g * n_l
     n_orders = 32_768 + 128 * nodes
+    # Who offers chips more often than once a year is in more sales.
+    sales = 24 * max(1, min(4, 12 // int(terms[0].market_churn_interval)))
     sizes = {
-        "loans": 128 + 64 * n_o, "lots": n_lots, "orders": 64 + 32 * n_o, "panel": months, "chip_panel": months * n_g,
+        "loans": 128 + max(64, 2 * turns) * n_o, "lots": n_lots, "orders": 64 + max(32, turns) * n_o, "panel": months, "chip_panel": months * n_g,
         "kind_panel": months * N_KINDS, "events": 4096 + 12 * months * max(1, n_o) + 8 * nodes,
-        "trades": 8192 + 24 * months * bidders,
+        "trades": 8192 + sales * months * bidders,
     }  # fmt: skip
     if (
         reuse is not None

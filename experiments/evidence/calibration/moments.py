@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from experiments.prices import price_path
 from simulation.world.world import World
 
 #: Readings that look at one month, and those that look at a stretch of months.
@@ -86,9 +87,11 @@ class Moment:
         return read_months(self.reading, self.path(world), self.first, self.last, self.base)
 
     def path(self, world: World) -> np.ndarray:
-        """Return the monthly column that the moment is read from."""
+        """Return the monthly column that the moment is read from; a price is never a stale one (see :func:`price_path`)."""
         if self.chip < 0:
             return world.panel.view(np.ndarray)[self.column]
+        if self.column == "price":
+            return price_path(world, self.chip)
         return world.chip_panel.view(np.ndarray)[self.column][self.chip :: len(world.chips)]
 
     def over(self, values: np.ndarray) -> float:

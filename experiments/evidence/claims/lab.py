@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from experiments import prices
 from experiments.evidence.claims import measures
 from experiments.many import WIDTH
 from experiments.sweeps.store import Store, shard_name
@@ -231,12 +232,12 @@ def _key(changes: Changes) -> str:
 
 
 def _sources() -> str:
-    """Return 16 hex digits of everything that decides a run: all of the engine, and what is read from it."""
+    """Return 16 hex digits of everything that decides a run: all of the engine, what is read from it, and how."""
     files = [
         p for folder in ("agents", "simulation") for p in (_ROOT / folder).rglob("*.py") if "browser" not in p.parts
     ]
     digest = hashlib.sha256()
-    for path in (*sorted(files), Path(measures.__file__)):
+    for path in (*sorted(files), Path(measures.__file__), Path(prices.__file__)):
         digest.update(path.relative_to(_ROOT).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

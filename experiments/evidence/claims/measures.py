@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from agents.tables.events import SaleReason
+from experiments.prices import price_path
 from simulation.record.summary import reference_row, summarise
 from simulation.world.world import World
 
@@ -21,7 +22,7 @@ _OLD = 48
 #: The third year: debt is large and no stress of the first years is left.
 _THIRD_YEAR = slice(24, 36)
 
-#: The price of the reference generation in the month of the block and in the months after it (USD).
+#: The price of the reference generation (see :func:`experiments.prices.price_path`) in the month of the block and in the months after it (USD).
 PRICES = tuple(f"price_{month}" for month in range(BLOCK_AFTER + 1))
 
 #: Taken from the summary as they are.
@@ -29,8 +30,12 @@ _SUMMARY = (
     "systemic",
     "losses",
     "loss_share",
+    "lgd",
+    "hidden_peak",
+    "discount_mean",
     "cascade_max",
     "lender_failures",
+    "defaults",
     "defaults_miner",
     "unsold_peak",
     "debt_peak",
@@ -40,9 +45,8 @@ _SUMMARY = (
 
 def _prices(world: World) -> np.ndarray:
     """Return the prices named by PRICES (USD), nan beyond the horizon."""
-    column = world.chip_panel.view(np.ndarray)["price"][reference_row(world) :: len(world.chips)]
     found = np.full(len(PRICES), np.nan)
-    there = column[BLOCK_MONTH : BLOCK_MONTH + len(PRICES)]
+    there = price_path(world, reference_row(world))[BLOCK_MONTH : BLOCK_MONTH + len(PRICES)]
     found[: len(there)] = there
     return found
 
@@ -67,6 +71,11 @@ def _illusion(world: World) -> float:
     return float((rows["largest_executable_ltv"] - rows["largest_booked_ltv"]).mean()) if len(rows) else np.nan
 
 
+def _vendor_paid(world: World) -> float:
+    """Return what a vendor's backstop has paid for idle hours (USD)."""
+    return float(world.panel.view(np.ndarray)["vendor_paid"].sum())
+
+
 def _thin(world: World) -> float:
     """Return the largest share of performing debt owed at a DSCR below one."""
     return float(world.panel.view(np.ndarray)["dscr_below_one"].max())
@@ -78,10 +87,12 @@ _OWN: dict[str, Callable[[World], float]] = {
     "illusion": _illusion,
     "old_chip": _old_chip,
     "block_unsold": _block_unsold,
+    "vendor_paid": _vendor_paid,
 }
 
-#: Every measure, in the order of a row; "boom" is the loans drawn in the second year less those of the first (USD).
-MEASURES = (*_SUMMARY, "boom", *_OWN, *PRICES)
+#: Every measure, in the order of a row; "boom" is the loans drawn in the second year less those of the first, "borne" the
+#: losses of creditors and what a vendor paid (USD).
+MEASURES = (*_SUMMARY, "boom", "borne", *_OWN, *PRICES)
 
 
 def read(world: World) -> np.ndarray:
@@ -91,6 +102,7 @@ def read(world: World) -> np.ndarray:
         [
             *(float(summary[name]) for name in _SUMMARY),
             summary["issuance_2025"] - summary["issuance_2024"],
+            summary["losses"] + _vendor_paid(world),
             *(one(world) for one in _OWN.values()),
             *_prices(world),
         ]

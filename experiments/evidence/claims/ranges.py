@@ -15,7 +15,7 @@ from simulation.scenario.faults import ConfigError, Fault
 from simulation.scenario.scenario import Scenario
 
 #: Runs of the whole search by default, and for a first impression.
-BUDGET, QUICK = 100_000, 40_000
+BUDGET, QUICK = 130_000, 55_000
 #: Sides of a claim by its verdict at the base.
 _SIDES = {"holds": 1, "does not hold": -1, "not decided": 0}
 

@@ -33,9 +33,12 @@ def market(*kinds: int, month: int = 5, gain: float = 0.0, chips: int = 2):
     return w
 
 
-def sold(w, g: int, *, forced: float, traded: float, price: float, worth: float):
+def sold(w, g: int, *, forced: float, traded: float, price: float, worth: float, parity: float = 1e12):
     """Let units of a generation trade this month, some of them by force."""
-    return put(w.chips[g], forced_units=forced, traded_units=traded, traded_usd=traded * price, fundamental=worth)
+    return put(
+        w.chips[g],
+        forced_units=forced, traded_units=traded, traded_usd=traded * price, fundamental=worth, parity=parity,
+    )  # fmt: skip
 
 
 # --- what is observed ------------------------------------------------------------------------------------------
@@ -45,6 +48,9 @@ def sold(w, g: int, *, forced: float, traded: float, price: float, worth: float)
         ({"price": 500.0, "worth": 1000.0}, math.log(2.0)),
         ({"price": 500.0, "worth": 1000.0, "traded": 0.5, "forced": 0.25}, math.log(2.0)),
         ({"price": 1200.0, "worth": 1000.0}, 0.0),  # dear is no gain, and no loss
+        ({"price": 500.0, "worth": 4000.0, "parity": 1000.0}, math.log(2.0)),  # a new chip costs no more
+        ({"price": 500.0, "worth": 1000.0, "parity": 4000.0}, math.log(2.0)),
+        ({"price": 500.0, "worth": 1000.0, "parity": 500.0}, 0.0),
         ({"price": 500.0, "worth": 1000.0, "forced": 0.0}, 0.0),  # nobody had to sell
         ({"price": 0.0, "worth": 1000.0}, 0.0),  # given away: no return has a size
         ({"price": 500.0, "worth": 0.0}, 0.0),

@@ -45,8 +45,11 @@ def test_a_customer_that_left_still_counts_in_what_was_signed():
 
 
 @pytest.mark.parametrize(("due", "realised"), [(2.0, 1.0), (2.2, 0.5)])
-def test_without_contracts_nothing_is_missing(due, realised):
-    w = renting(contract_due=due, contract_paid=due / 2, realised=0.3, contracted=0.7)
+@pytest.mark.parametrize("money", [1.0, 1024.0])
+def test_without_contracts_that_count_nothing_is_missing(due, realised, money):
+    # Hosting of all sites would cost ten million times a dollar, in whatever currency.
+    sites = {"site_power": 2e6, "hosting": 5.0 * money}
+    w = renting(contract_due=due * money, contract_paid=due * money / 2, realised=0.3, contracted=0.7, **sites)
     realise_contracts(w, w.clock[0])
     assert (w.operators[0].realised, w.operators[0].contracted) == (pytest.approx(realised), 0.0)
 

@@ -125,15 +125,16 @@ def test_an_open_line_is_not_closed_when_interest_is_paid():
 
 
 @pytest.mark.parametrize(
-    ("coverage", "cash", "usd"),
+    ("coverage", "capacity", "cash", "usd"),
     [
-        (0.5, 50.0, 2.0),  # a twelfth of 6 % on a book of 400
-        (0.5, 1.5, 1.5),
-        (0.0, 50.0, 0.0),
+        (0.5, 0.7, 50.0, 2.0),  # a twelfth of 6 % on a book of 400
+        (0.5, 1e9, 1.5, 1.5),
+        (0.0, 1e9, 50.0, 0.0),
+        (0.5, 0.0, 50.0, 0.0),  # who cannot pay out insures nothing
     ],
 )
-def test_insurance_of_residual_values_costs_a_premium_on_the_book(coverage, cash, usd):
-    w = world(policy_insurance_coverage=coverage, policy_insurance_premium=0.06)
+def test_insurance_of_residual_values_costs_a_premium_on_the_book(coverage, capacity, cash, usd):
+    w = world(policy_insurance_coverage=coverage, policy_insurance_premium=0.06, policy_insurance_capacity=capacity)
     lender = put(w.lenders[0], cash=cash, book=400.0)
     with paid_in_full(w):
         pay_premium(w, lender, w.terms[0])

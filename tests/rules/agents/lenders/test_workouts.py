@@ -210,7 +210,10 @@ def test_an_amendment_is_an_event_and_its_fee_goes_on_the_rate_up_to_a_limit(rat
     [
         (100.0, 0.7, 0.8 + 0.05),  # a quarter of the usual margin above where it stands
         (100.0, 0.9, 0.9),  # a covenant is not tightened
-        (0.5, 0.7, 80.05),
+        (0.5, 0.7, 160.05),
+        (0.008, 0.7, 10_000.05),
+        (0.004, 0.7, 10_000.05),  # hardly anything is behind it
+        (0.0, 0.7, 10_000.05),
     ],
 )
 def test_a_waiver_sets_the_covenant_to_where_the_loan_stands_and_some_room(collateral, covenant, after):

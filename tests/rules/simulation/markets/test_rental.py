@@ -73,6 +73,13 @@ def test_scarce_supply_raises_the_rent_the_more_the_less_elastic_demand_is(suppl
     assert rent_at(w.clock[0], supply, elasticity) == pytest.approx(rent)
 
 
+@pytest.mark.parametrize(("supply", "log_rent"), [(8e-300, 100.0), (8e300, -100.0), (8.0 / math.e**9, 90.0)])
+def test_no_rent_is_too_large_or_too_small_a_number(supply, log_rent):
+    w = rental()
+    put(w.clock[0], demand=8.0, reference_rent=3.0)
+    assert rent_at(w.clock[0], supply, 0.1) == pytest.approx(3.0 * math.exp(log_rent))
+
+
 # --- supply ----------------------------------------------------------------------------------------------------
 def supply(w):
     """Return the entries (threshold, size) and what is contracted."""

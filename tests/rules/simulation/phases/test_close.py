@@ -99,8 +99,10 @@ def test_a_rise_or_a_small_fall_leaves_only_volatility(change):
     assert chip.volatility == pytest.approx(0.8 * 0.4 + 0.2 * abs(change))
 
 
-def test_without_trades_memories_fade_and_the_appraisal_drifts_down():
-    chip = remembered(stock=0.5, price_before=800.0)
+@pytest.mark.parametrize("given_away", [{}, {"traded_units": 3.0}])
+def test_without_trades_memories_fade_and_the_appraisal_drifts_down(given_away):
+    # What goes for nothing leaves no price.
+    chip = remembered(stock=0.5, price_before=800.0, **given_away)
     assert (chip.fall, chip.volatility) == pytest.approx((0.5 * 0.2, 0.9 * 0.4))
     assert (chip.price_before, chip.stale_months) == (800.0, 4)
     assert chip.appraisal == pytest.approx(700.0 * 0.95)

@@ -111,13 +111,21 @@ def test_what_defaulted_in_three_months_is_held_against_what_performed_before_th
     assert w.panel[month].bust_share == pytest.approx(share)
 
 
-@pytest.mark.parametrize(("performing", "share"), [(1.0, 0.0), (1.6, 0.5)])
+@pytest.mark.parametrize(("performing", "share"), [(1.0, 0.0), (1.6, 0.5), (1.2, 2.0 / 3.0), (0.8, 0.0)])
 def test_without_debt_nothing_can_go_bust(performing, share):
     w = market(0)
     clock = w.clock[0]
     clock.debt_defaulted, clock.debt_open = 0.8, performing
     record_month(w, clock)
     assert w.panel[0].bust_share == pytest.approx(share)
+
+
+def test_what_was_drawn_since_falls_as_well_but_no_more_than_all_goes_bust():
+    w = market(1)
+    w.panel.debt_defaulted[0], w.panel.debt_performing[0] = 40.0, 100.0
+    w.clock[0].debt_defaulted, w.clock[0].debt_open = 90.0, 150.0
+    record_month(w, w.clock[0])
+    assert w.panel[1].bust_share == 1.0
 
 
 def test_the_book_of_payments_is_kept_by_month():

@@ -158,12 +158,13 @@ def test_without_performing_debt_there_are_no_ratios():
     assert (row.booked_value, row.booked_ltv, row.headroom_thin, row.dscr_below_one, row.debt_life) == (0, 0, 0, 0, 0)
 
 
-def test_debt_on_nothing_is_held_against_a_dollar():
+@pytest.mark.parametrize(("collateral", "ltv"), [(0.0, 1e4), (0.4e-4, 1e4), (1e-4, 0.5e4)])
+def test_debt_on_nothing_has_an_ltv_of_ten_thousand(collateral, ltv):
     w = small_world()
-    add_loan(w, usd=0.5, collateral=0.0, amortisation=0.1)
+    add_loan(w, usd=0.5, collateral=collateral, amortisation=0.1)
     row = w.panel[0]
     record_loans(w, w.clock[0], row)
-    assert (row.booked_ltv, row.headroom_thin, row.dscr_below_one) == pytest.approx((0.5, 1.0, 1.0))
+    assert (row.booked_ltv, row.headroom_thin, row.dscr_below_one) == pytest.approx((ltv, 1.0, 1.0))
     assert row.debt_life == pytest.approx(5.0)
 
 

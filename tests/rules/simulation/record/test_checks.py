@@ -9,7 +9,15 @@ import pytest
 from agents.tables.clock import Fault
 from agents.tables.ledger import BUYERS, LENDERS, OPERATORS, Flow
 from agents.tables.loans import LoanStatus
-from simulation.record.checks import check_claims, check_flows, check_loans, check_means, check_units, sector_cash
+from simulation.record.checks import (
+    check_claims,
+    check_flows,
+    check_loans,
+    check_means,
+    check_units,
+    leeway,
+    sector_cash,
+)
 from tests.rules.worlds import add_loan, add_lot, buyer_node, operator_node, small_world
 
 FINE = (Fault.NONE, 0, 0.0)
@@ -28,6 +36,34 @@ def verdict(check, w) -> tuple[int, int, float]:
 
 def violated(kind: Fault, node: int, size: float):
     return (kind, node, pytest.approx(size, nan_ok=True))
+
+
+# --- rounding ----------------------------------------------------------------------------------------------------
+TRILLION = 1e12
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [("lenders", "book"), ("lenders", "cash"), ("operators", "cash"), ("buyers", "budget")]
+)
+@pytest.mark.parametrize(("usd", "extra"), [(3.0, 3.0), (-3.0, 0.0), (math.nan, 0.0)])
+def test_a_dollar_and_a_trillionth_of_all_claims_and_cash_may_be_rounding(table, column, usd, extra):
+    w = small_world(lenders=2, operators=2, buyers=1)
+    w.lenders.book[:2] = w.operators.cash[:2] = w.buyers.budget[:2] = TRILLION
+    w.lenders.cash[:2] = TRILLION
+    getattr(w, table)[1][column] = usd * TRILLION
+    assert leeway(w) == pytest.approx(1.0 + 7.0 + extra, rel=1e-12)
+
+
+def test_what_is_left_of_large_sums_may_round_with_them():
+    w = small_world(lenders=2, operators=2, buyers=1)
+    w.lenders.cash[1] = 2.0 * TRILLION
+    add_loan(w, status=LoanStatus.DEFAULTED, principal=-2.9, recovered=102.9, exposure=100.0)
+    add_loan(w, lender=1, operator=1, usd=10.0)
+    w.lenders.book[:2] = 0.0, 12.9
+    w.operators.debt[:2] = 0.0, 7.1
+    w.lenders.deposits[0] = w.operators.cash[0] = w.buyers.budget[0] = w.lenders.cash[0] = -2.9
+    for check in (check_loans, check_claims, check_means):
+        assert verdict(check, w) == FINE
 
 
 # --- units -------------------------------------------------------------------------------------------------------

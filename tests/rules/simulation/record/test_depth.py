@@ -391,11 +391,13 @@ def test_collateral_is_worth_on_the_books_what_lenders_mark_and_in_the_market_wh
     assert row.largest_executable_ltv == pytest.approx((60.0 + 50.0) / (2 * 50.0))
 
 
-def test_where_nobody_bids_collateral_counts_as_a_dollar():
-    _, row, arguments = illusion(400.0, 1000.0, bid=0.0)
+@pytest.mark.parametrize(("booked", "ltv", "illusion_"), [(1000.0, 400.0 / 0.1, 1e4), (0.0, 0.0, 0.0)])
+def test_where_nobody_bids_collateral_counts_as_a_ten_thousandth_of_what_it_is_booked_at(booked, ltv, illusion_):
+    _, row, arguments = illusion(400.0, booked, bid=0.0)
     record_illusion(*arguments)
-    assert (row.executable_value, row.executable_ltv, row.illusion) == (0.0, 400.0, 1000.0)
-    assert row.largest_executable_ltv == pytest.approx(110.0)
+    assert (row.executable_value, row.executable_ltv, row.illusion) == pytest.approx((0.0, ltv, illusion_))
+    # The largest borrower owes 110 on what is booked at 200.
+    assert row.largest_executable_ltv == pytest.approx(110.0 / (1e-4 * 200.0))
 
 
 def test_without_debt_there_is_no_ltv():
