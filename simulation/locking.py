@@ -85,6 +85,7 @@ def _flocked(file: Path) -> int | None:
     if fcntl is None:
         return None
     while True:
+        new = not file.exists()
         handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,7 +99,7 @@ def _flocked(file: Path) -> int | None:
             pass
         except OSError:  # a file system without locks
             os.close(handle)
-            if file.stat().st_size == 0:
+            if new and file.stat().st_size == 0:
                 file.unlink()
             return None
         os.close(handle)

@@ -433,10 +433,15 @@ def test_shards_share_one_schema(folder, monkeypatch):
     assert progress.failed == 5
     files = sorted(Path("x", "runs").glob("*.parquet"))
     assert len(files) == 16
-    assert {pq.read_schema(file) for file in files} == {runs_schema(made)}
+    assert all(pq.read_schema(file).equals(runs_schema(made)) for file in files)
     frame = pd.read_parquet("x/runs")
     assert list(frame.columns) == runs_schema(made).names and len(frame) == 16
     assert frame["policy.pacing"].dtype == float and frame["credit.maturity"].dropna().tolist() == [24.0] * 4
+    causes = [
+        name for name in frame if name.startswith("defaults_") and name not in ("defaults_neocloud", "defaults_miner")
+    ]
+    done = frame[frame["status"] == "done"]
+    assert len(causes) > 8 and (done[causes].sum(axis=1) == done["defaults"]).all()
     assert frame["losses"].notna().sum() == 11 and frame["message"].str.contains("broken on purpose").sum() == 5
     table = dataset.dataset("x/runs").to_table()
     assert table.num_rows == 16 and table.schema.equals(runs_schema(made))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from simulation.scenario.checking import BOUNDS
@@ -44,8 +44,8 @@ def read_points(file: Path, known: Mapping[str, FieldInfo], unknown: Callable[[s
             refuse(1, k + 1, "sweep.points", f"the column {name!r} is given twice")
     asked: dict[str, TypeAdapter[Any]] = {}
     for name in [] if faults else names:
-        kind: Any = Annotated[known[name].annotation, *known[name].metadata]
-        asked[name] = TypeAdapter(kind)
+        kind: Any = known[name].annotation
+        asked[name] = TypeAdapter(Annotated[kind, Field(), *known[name].metadata])
     points = []
     for cells in [] if faults else rows:
         line = rows.line_num

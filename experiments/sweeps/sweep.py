@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from agents.tables.events import EVENT
+from agents.tables.events import CAUSES, EVENT
 from experiments.sweeps.pool import ExecutorError, Job, _Pool, check_main
 from experiments.sweeps.schema import runs_table
 from experiments.sweeps.store import Store, StoreError, shard_name
@@ -154,7 +154,8 @@ def measures(world: World) -> dict[str, Any]:
     """Return the summary of a world as one flat row."""
     summary = summarise(world)
     row = {name: summary[name] for name in MEASURES}
-    return row | {f"defaults_{cause}": n for cause, n in summary["defaults_by_cause"].items()}
+    # The summary names the causes that there were: a column is there for each, whatever a shard holds.
+    return row | {f"defaults_{cause}": summary["defaults_by_cause"].get(cause, 0) for cause in CAUSES}
 
 
 def run_together(study: Study, scenarios: dict[int, list[Scenario]], numbers: Iterable[int]) -> list[_Run]:
