@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from simulation.cores import cores
 from simulation.record.summary import summarise
 from simulation.runs import play
 from simulation.scenario.scenario import Scenario
 from simulation.world.world import World
 
 #: Threads that work side by side.
-WIDTH = os.cpu_count() or 1
+WIDTH = cores()
 
 
 def spread[Given, Found](work: Callable[[Given], Found], items: Iterable[Given]) -> list[Found]:

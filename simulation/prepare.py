@@ -21,9 +21,11 @@ from typing import Any
 import numba
 
 from agents.rule import Borrowed, cache_folder, compiled_mark, is_compiled_on_disk
+from simulation.cores import cores
+from simulation.locking import LockedError, locked
 from simulation.world.world import World
 
-#: Seconds after which a process that compiles is taken for dead.
+#: Seconds after which the process beside this one is taken for dead.
 _PATIENCE = 300.0
 _lock = Lock()
 _ready = False
@@ -54,7 +56,7 @@ def _compile(world: Any, clock: Any, entry: Any, phases: tuple[Any, ...], apart:
     root = str(Path(__file__).resolve().parents[1])
     path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     beside = None
-    if (os.cpu_count() or 1) > 1:
+    if cores() > 1:
         beside = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.DEVNULL)
     try:
         for k, phase in enumerate(phases):
@@ -88,19 +90,11 @@ def _alone() -> Iterator[None]:
     """Hold the place of the one process that compiles; wait for another that does, as long as it lives."""
     folder = cache_folder()
     assert folder is not None
-    place = folder / "compiling"
-    while True:
-        try:
-            place.touch(exist_ok=False)
-            break
-        except FileExistsError:
-            with contextlib.suppress(OSError):
-                if time.time() - place.stat().st_mtime > _PATIENCE:
-                    place.unlink()
-            if is_compiled_on_disk():
+    with contextlib.ExitStack() as held:
+        while not is_compiled_on_disk():
+            try:
+                held.enter_context(locked(folder / "compiling"))
                 break
-            time.sleep(0.1)
-    try:
+            except LockedError:
+                time.sleep(0.1)
         yield
-    finally:
-        place.unlink(missing_ok=True)

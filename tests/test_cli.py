@@ -22,7 +22,7 @@ from rich.console import Console
 from experiments.command import cli
 from experiments.run.results import OutputError, check_output, read_results, write_results
 from experiments.run.summary_table import SECTIONS, changes, print_summary
-from simulation.scenario.config import load_scenario, scenario_hash, scenario_to_yaml, set_path
+from simulation.scenario.config import load_scenario, scenario_hash, set_path
 from simulation.scenario.document import base_config
 from simulation.words import calendar, months, percent, price, usd, usd_tick
 from tests.conftest import ROOT
@@ -53,6 +53,7 @@ def _result(scenario, seed):
     return SimpleNamespace(
         scenario=scenario,
         seed=seed,
+        replication=0,
         summary={
             "defaults": np.int64(9),
             "defaults_by_cause": {"cash_flow": 5, "bitcoin_margin": 4, "ltv": 0},
@@ -337,7 +338,7 @@ def result(folder):
 
 
 def _write(result, path, **more):
-    return write_results(result, path, config_text=scenario_to_yaml(result.scenario), command="firesale run", **more)
+    return write_results(result, path, command="firesale run", **more).folder
 
 
 def test_results_survive_the_disk(result, folder):
@@ -368,7 +369,7 @@ def test_the_same_result_gives_the_same_bytes(result, folder):
 
 
 def test_an_earlier_results_folder_is_replaced_whole(result, folder):
-    _write(result, "x", twin=result, finish=lambda work: (work / "old.png").touch())
+    _write(result, "x", finish=lambda work: (work / "old.png").touch())
     _write(result, "x")
     assert read_results("x").twin is None and not (folder / "x" / "old.png").exists()
     assert sorted(path.name for path in folder.iterdir()) == ["a.yaml", "x"]

@@ -7,6 +7,7 @@ from importlib.metadata import requires, version
 
 import numba
 import pytest
+from numba.core import caching
 from packaging.requirements import Requirement
 
 from tests.conftest import alone
@@ -38,6 +39,12 @@ def test_the_numba_that_is_used_is_within_the_pin():
 
 
 @pytest.mark.xdist_group("compiles")
+def test_the_numbers_do_not_hang_on_the_processor():
+    """Code for any processor of the kind gives the bits of code for this one; it is compiled once and kept beside it."""
+    assert alone(PLAY, "borrowed", NUMBA_CPU_NAME="generic") == alone(PLAY, "borrowed")
+
+
+@pytest.mark.xdist_group("compiles")
 def test_borrowed_worlds_give_the_bits_of_counted_ones(tmp_path):
     """``borrow`` takes the ownership out of the arrays of a world by building them with Numba's own parts."""
     interpreted = alone(PLAY, "borrowed", NUMBA_DISABLE_JIT="1")
@@ -48,7 +55,16 @@ def test_borrowed_worlds_give_the_bits_of_counted_ones(tmp_path):
 
 def test_the_parts_of_numba_that_are_used_are_there():
     assert {"meminfo", "parent", "data", "shape", "strides"} <= set(_members())
-    assert hasattr(numba.config, "CACHE_DIR") and hasattr(numba.config, "DISABLE_JIT")
+    assert hasattr(numba.config, "DISABLE_JIT")
+    # A dispatcher takes a cache of another kind, which is found by a locator of another kind.
+    made = numba.njit(lambda x: x)
+    assert hasattr(made, "_cache") and hasattr(caching.FunctionCache(_members), "_cache_file")
+    assert (
+        caching.CompileResultCacheImpl._locator_classes
+        and caching.FunctionCache._impl_class is caching.CompileResultCacheImpl
+    )
+    asked = {"get_cache_path", "get_source_stamp", "get_disambiguator"}
+    assert asked == caching._CacheLocator.__abstractmethods__
 
 
 def _members() -> list[str]:

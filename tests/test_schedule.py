@@ -134,6 +134,7 @@ LAYERS = (
     ("agents.lenders", "agents.buyers", "agents.customers"),
     ("agents.miners",),
     ("agents.operators",),
+    ("simulation.cores", "simulation.locking"),
     ("simulation.scenario",),
     ("simulation.markets.auction", "simulation.markets.impact", "simulation.markets.rows", "simulation.markets.tape"),
     ("simulation.world",),
@@ -147,6 +148,7 @@ LAYERS = (
     ("simulation.runs",),
     ("simulation.importance", "simulation.model"),
     ("simulation.browser",),
+    ("experiments.inputs", "experiments.output"),
     ("experiments.many", "experiments.prices", "experiments.statistics", "experiments.run", "experiments.sweeps", "experiments.validation", "experiments.evidence", "experiments.economics", "experiments.campaign", "experiments.documents"),
     ("experiments.command",),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.command import terminal
+from experiments.command import targets, terminal
 from experiments.command.terminal import Config, Set, duration, load_engine, make_console, print_table
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ def calibrate(
 ) -> None:
     """Calibrate a scenario to the record, say what the data pin and forecast what is held out; the same command goes on."""
     console = make_console(stderr=True)
+    if write is not None:
+        targets.check_document(write)
+        targets.check_drawn(write.parent / "images", "calibration_*.png", "--write")
     if signs:
         _signs(config, seeds, set_ or [], write, console)
         return
@@ -57,6 +60,8 @@ def calibrate(
     options = [f"search.{name}={n}" for name, n in (("budget", budget), ("seeds", seeds)) if n is not None]
     calibration = read_calibration(config, [*(set_ or []), *options])
     folder = Path("results", f"calibration-{config.stem}") if out is None else out
+    targets.check_made(folder / "report.md", "# Calibration\n", "the report of a calibration")
+    targets.check_drawn(folder / "images", "calibration_*.png")
     load_engine(console)
     if dry_run:
         _say_plan(calibration, folder, console)
@@ -66,7 +71,7 @@ def calibrate(
         outcome = _calibrate_with_bar(calibration, folder, console)
     except KeyboardInterrupt:
         say(f"Interrupted; what is done is kept in {folder}. Go on with the same command: {terminal.command()}")
-        sys.exit(130)
+        sys.exit(terminal.ExitCode.INTERRUPTED)
     _write(outcome, folder, write, console)
 
 
@@ -97,15 +102,18 @@ def _write(outcome: Any, folder: Path, write: Path | None, console: Console) -> 
     from experiments.documents.generated import write_block
     from experiments.evidence.calibration.figures import write_figures
     from experiments.evidence.calibration.report import report, summary
+    from experiments.output import drafted, write_file
 
     heads = ("parameter", "as it stands", "found", "the data say")
     print_table(f"Calibration of {outcome.calibration.file}", heads, summary(outcome), right=(1, 2))
     with console.status("Drawing figures"):
-        figures = write_figures(outcome, folder / "images", "calibration")
+        with drafted(folder / "images") as drafts:
+            figures = write_figures(outcome, drafts, "calibration")
         text = report(outcome, [f"images/{file.name}" for file in figures])
-        (folder / "report.md").write_text(f"# Calibration\n\n`{terminal.command()}` gave:\n\n{text}", encoding="utf-8")
+        write_file(folder / "report.md", f"# Calibration\n\n`{terminal.command()}` gave:\n\n{text}")
         if write is not None:
-            write_figures(outcome, write.parent / "images", "calibration")
+            with drafted(write.parent / "images") as drafts:
+                write_figures(outcome, drafts, "calibration")
             write_block(write, "calibration", text, terminal.command())
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     failed = sum(math.isinf(c.objective) for c in outcome.candidates)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from experiments.command import terminal
+from experiments.command import targets, terminal
 from experiments.command.terminal import ConfigOrBase, Set, load_engine, make_console, print_table
 
 if TYPE_CHECKING:
@@ -26,10 +26,6 @@ class Kinds(StrEnum):
     stressed = "stressed"
     extreme = "extreme"
     given = "given"
-
-
-#: Exit code where a run failed: as where the engine violated an identity.
-_FAILED = 3
 
 
 def campaign(
@@ -62,6 +58,8 @@ def campaign(
     from simulation.scenario.document import base_config
 
     scenario = load_scenario(base_config() if config is None else config, set_ or [])
+    if write is not None:
+        targets.check_document(write)
     kinds = kind or [Kinds.plausible]
     counts = _counts(kinds, runs)
     console = make_console(stderr=True)
@@ -75,7 +73,7 @@ def campaign(
     found = [_played(scenario, k, n, seed, workers, console) for k, n in zip(kinds, counts, strict=True)]
     _tell(found, named, write, console)
     if any(c.failed for c in found):
-        sys.exit(_FAILED)
+        sys.exit(terminal.ExitCode.IDENTITY)
 
 
 def _counts(kinds: list[Kinds], runs: list[int] | None) -> list[int]:

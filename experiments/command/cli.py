@@ -3,12 +3,16 @@
 Only what a command needs is imported, when it needs it: ``firesale --help`` and ``firesale explain`` load
 neither the engine nor the figures.
 
-Exit codes: 0 done, 2 something asked for is wrong, 3 the engine violated an identity (or a run of a campaign failed), 130 interrupted.
+Exit codes: :class:`experiments.command.terminal.ExitCode`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import io
+import os
+import secrets
 import statistics
 import sys
 import time
@@ -18,7 +22,17 @@ from typing import Annotated, Any
 import typer
 
 from experiments.command import calibrate, campaign, economics, evidence, explain, init, sweeps, terminal
-from experiments.command.terminal import Config, ConfigOrBase, Set, load_engine, make_console, print_table, write_whole
+from experiments.command.terminal import (
+    Config,
+    ConfigOrBase,
+    ExitCode,
+    Set,
+    load_engine,
+    make_console,
+    print_table,
+    say_compiling,
+    write_whole,
+)
 
 app = typer.Typer(
     help="Leverage, defaults and fire-sale cascades in GPU-backed credit.",
@@ -31,16 +45,40 @@ app = typer.Typer(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     terminal.arguments[:] = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        # A title may hold letters that the output has no code for: they are shown as \\N{...}, not refused.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app(args=list(terminal.arguments))
+        try:
+            app(args=list(terminal.arguments))
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(ExitCode.INTERRUPTED)
+    except SystemExit as stop:
+        # Whoever read the output has seen enough: Typer ends with 1, which is no fault here.
+        sys.exit(ExitCode.DONE if isinstance(stop.__context__, BrokenPipeError) else stop.code)
+    except BrokenPipeError:
+        _mute()
+        sys.exit(ExitCode.DONE)
     except Exception as error:
         code = _exit_code(error)
         if code is None:
             raise
-        print(str(error) or type(error).__name__, file=sys.stderr)
+        text = str(error) or type(error).__name__
+        if isinstance(error, OSError) and error.filename is None and error.strerror:
+            # Whatever else writes names its file.
+            text = f"The output cannot be written ({error.strerror})"
+            _mute()
+        print(text, file=sys.stderr)
         sys.exit(code)
+
+
+def _mute() -> None:
+    """Let what is still to be printed go nowhere: it cannot be written, and Python would try again at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _exit_code(error: Exception) -> int | None:
@@ -50,8 +88,8 @@ def _exit_code(error: Exception) -> int | None:
     # The engine's own error is known only if the engine was loaded.
     engine = sys.modules.get("simulation.runs")
     if engine is not None and isinstance(error, engine.InvariantError):
-        return 3
-    return 2 if isinstance(error, ConfigError | OSError) else None
+        return ExitCode.IDENTITY
+    return ExitCode.ASKED if isinstance(error, ConfigError | OSError) else None
 
 
 def _print_version(wanted: bool) -> None:
@@ -94,20 +132,29 @@ def run(
     changed = set_path(scenario, twin, "--twin") if twin else None
     console = make_console(stderr=True, quiet=quiet)
     with console.status("Loading"):
-        from experiments.run.results import check_output
+        from experiments.run.folder import check_output, identity
+    place = Path("results", f"{config.stem}-seed{seed}") if out is None else out
+    this = identity(scenario, seed, twin=changed)
     # Refused before the run, not after it.
-    folder = check_output(Path("results", f"{config.stem}-seed{seed}") if out is None else out)
+    check_output(place, this, numbered=out is None)
     engine = load_engine(console)
     with console.status("Running"):
         result = engine(scenario, seed, twin=changed)
-    write_whole(result, folder, figures=figures, report=report, status=console.status)
+    placed = write_whole(
+        result, place, numbered=out is None, run=this, figures=figures, report=report, status=console.status
+    )
     if quiet:
-        print(folder)
+        print(placed.folder)
         return
     from experiments.run.summary_table import print_summary
 
     print_summary(result, result.twin, make_console())
-    console.print(f"Results in {folder}", soft_wrap=True, highlight=False, markup=False)
+    told = ""
+    if out is None and placed.folder.name != place.name:
+        told = f"; {place} holds something else and was left alone"
+    if placed.again:
+        told += "; the same run was there and is written anew"
+    console.print(f"Results in {placed.folder}{told}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _overrides(set_: list[str] | None, months: int | None) -> list[str]:
@@ -138,7 +185,7 @@ def browse(
         from simulation.browser.desk import Options
         from simulation.browser.serve import has_assets, serve
     if not is_compiled_on_disk():
-        console.print("Compiling the rules: once for this version, under a minute.", highlight=False)
+        say_compiling(console)
     if not has_assets():
         console.print(
             "The page's scripts come from the network: pip install 'gpu-firesale[offline]' keeps them here.",
@@ -160,10 +207,7 @@ def browse(
 
 def _export(result: Any, name: str) -> Path:
     """Write a run of the page as a results folder, with figures and report; return the folder."""
-    folder, k = Path("results", name), 2
-    while folder.exists():
-        folder, k = Path("results", f"{name}-{k}"), k + 1
-    return write_whole(result, folder)
+    return write_whole(result, Path("results", name), numbered=True, page=secrets.token_hex(8)).folder
 
 
 # --- sweep, report, rerun, claims ---------------------------------------------------------------------------------

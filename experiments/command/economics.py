@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from experiments.command import terminal
+from experiments.command import targets, terminal
 from experiments.command.terminal import ConfigOrBase, Set, load_engine, make_console, print_table
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ def economics(
 
     scenario = load_scenario(base_config() if config is None else config, set_ or [])
     chosen = seed_range(seeds)
+    targets.check_document(out, "--out")
+    if not isolation:
+        targets.check_made(out.with_suffix(".csv"), "key,group,measure,", "a table of measures")
+        targets.check_drawn(out.parent / "images", "economics_*.svg")
     console = make_console(stderr=True)
     load_engine(console)
     if isolation:
@@ -59,6 +63,7 @@ def _table(scenario: Scenario, seeds: range, out: Path, against: Path | None, co
     from experiments.economics import document, hangs, table
     from experiments.economics.figures import write_figures
     from experiments.economics.study import study
+    from experiments.output import drafted, whole
 
     # An old table that cannot be read is said before the runs, not after them.
     old = table.read_csv(against) if against is not None else None
@@ -79,9 +84,12 @@ def _table(scenario: Scenario, seeds: range, out: Path, against: Path | None, co
             right=(1, 2, 3, 4, 5, 6),
         )
     print(table.verdict(found.rows))
-    out.parent.mkdir(parents=True, exist_ok=True)
     kept = [table.about(found.about, len(seeds)), *found.rows]
-    files = [table.write_csv(kept, out.with_suffix(".csv")), *write_figures(found, out.parent / "images", old)]
+    files = [out.with_suffix(".csv")]
+    with whole(files[0]) as draft:
+        table.write_csv(kept, draft)
+    with drafted(out.parent / "images") as drafts:
+        files += [out.parent / "images" / file.name for file in write_figures(found, drafts, old)]
     write_block(out, "economics", document.markdown(found, files[1:], old), terminal.command())
     for file in (out, *files):
         console.print(f"Written: {file}", highlight=False, markup=False, soft_wrap=True)
@@ -96,6 +104,5 @@ def _isolation(console: Console, out: Path) -> None:
     print_table("Mechanisms in isolation", probes.HEADS, probes.rows(results))
     for result in results:
         print(f"{result.probe.key}: {result.probe.question}", *(f"  {line}" for line in result.lines), sep="\n")
-    out.parent.mkdir(parents=True, exist_ok=True)
     write_block(out, "isolation", probes.markdown(results), terminal.command())
     console.print(f"Written: {out}", highlight=False, markup=False, soft_wrap=True)

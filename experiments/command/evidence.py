@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from experiments.command import terminal
+from experiments.command import targets, terminal
 from experiments.command.terminal import load_engine, make_console, print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+#: Names of the figures of ``--facts`` and ``--hindcast``.
+_FACTS, _HINDCAST = "stylised_facts.png", "hindcast.png"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -50,6 +54,11 @@ def validate(
     """Hold the engine against published results, stylised facts and history. Exit code 1 if a case fails or is not known."""
     names = {part.strip() for part in only.split(",") if part.strip()}
     console = make_console(stderr=True)
+    if write is not None:
+        targets.check_document(write)
+    for wanted, figure in ((facts, _FACTS), (hindcast, _HINDCAST)):
+        if wanted:
+            targets.check_drawn(_figure_file(write, figure).parent, figure, "--write")
     load_engine(console)
     block, text, failed = "cases", "", False
     if scaled:
@@ -75,7 +84,7 @@ def validate(
         write_block(write, block, text, arguments)
         console.print(f"Written to {write}", highlight=False, markup=False, soft_wrap=True)
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(terminal.ExitCode.CASES)
 
 
 def _cases(folder: Path | None, only: set[str], as_json: bool, console: Console) -> tuple[str, bool]:
@@ -135,6 +144,7 @@ def _equilibria(seeds: int, as_json: bool, console: Console) -> str:
 
 def _facts(only: set[str], seeds: int, as_json: bool, console: Console, write: Path | None) -> str:
     from experiments.evidence import facts
+    from experiments.output import whole
 
     with console.status("Running") as status:
         results = facts.run_facts(seeds, only=only or None, progress=status.update)
@@ -142,14 +152,16 @@ def _facts(only: set[str], seeds: int, as_json: bool, console: Console, write: P
         print(json.dumps(facts.as_json(results), indent=1))
     else:
         print_table("Stylised facts, with the mechanism on and off", facts.HEADS, facts.rows(results))
-    figure = _figure_file(write, "stylised_facts.png")
-    facts.write_figure(results, figure)
+    figure = _figure_file(write, _FACTS)
+    with whole(figure) as draft:
+        facts.write_figure(results, draft)
     console.print(f"Figure: {figure}", highlight=False, markup=False, soft_wrap=True)
     return facts.markdown(results, f"images/{figure.name}")
 
 
 def _hindcast(seeds: int, as_json: bool, console: Console, write: Path | None) -> str:
     from experiments.evidence import hindcast
+    from experiments.output import whole
 
     with console.status("Running") as status:
         result = hindcast.run_hindcast(seeds=seeds, progress=status.update)
@@ -159,8 +171,9 @@ def _hindcast(seeds: int, as_json: bool, console: Console, write: Path | None) -
         print_table("Loans backed by mining rigs, 2022-23: the model and what happened", hindcast.HEADS, result.rows())
         heads = ("median", *(o.key for o in result.observables))
         print_table("What the misses hang on: one thing changed", heads, result.variant_rows())
-    figure = _figure_file(write, "hindcast.png")
-    hindcast.write_figure(result, figure)
+    figure = _figure_file(write, _HINDCAST)
+    with whole(figure) as draft:
+        hindcast.write_figure(result, draft)
     console.print(f"Figure: {figure}", highlight=False, markup=False, soft_wrap=True)
     return result.markdown(f"images/{figure.name}")
 

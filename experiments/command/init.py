@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,7 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="where to put them")] = Path("configs"),
 ) -> None:
     """Copy the configs that come with the program, with their data, to start from."""
+    from experiments.output import unwritable, write_file
     from simulation.scenario.document import base_config
 
     shipped = base_config().parent
@@ -26,11 +26,10 @@ def init(
             "nothing was written; give another folder"
         )
     try:
-        for path in files:
-            target = folder / path.relative_to(shipped)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OSError(f"{folder}: cannot be written ({error.strerror}); give another folder") from None
+        raise unwritable(folder, error, "give another folder") from None
+    for path in files:
+        write_file(folder / path.relative_to(shipped), path.read_bytes())
     say = make_console(stderr=True).print
     say(f"{len(files)} files in {folder}: firesale run {folder / 'base.yaml'}", highlight=False, soft_wrap=True)

@@ -3,23 +3,22 @@
     config.yaml      the resolved scenario; ``firesale run config.yaml`` repeats the run
     summary.json     the measures of the run
     manifest.json    versions, seed, hashes of scenario and sources, command, wall times
+    inputs/          the files that the scenario reads, but for those that come with the program
     *.parquet        panel, chip_panel, kind_panel (monthly), events, trades, flows (month x item, USD)
     tables/          final state of every table
     twin/            the same for the twin, if there is one
 
 Columns of the Parquet files carry their unit and meaning as field metadata. A folder appears complete or not at
-all: it is written under another name, synced to disk and renamed.
+all: it is written under another name, synced to disk and renamed. It can be moved: nothing in it says where it lay.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
 import math
 import os
 import platform
-import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -30,13 +29,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from agents.rule import source_hash
 from agents.schema import TABLES
 from agents.tables.ledger import ITEMS
-from simulation.scenario.config import input_files, scenario_hash, scenario_to_yaml
-
-PROGRAM = "gpu-firesale"
-
+from experiments.inputs import inputs, names
+from experiments.output import OutputError, sha256, sync, unwritable
+from experiments.run.folder import PROGRAM, Placed, check_output, identity, is_results, put, temporary
+from simulation.scenario.config import scenario_to_yaml
 
 FRAMES = ("panel", "chip_panel", "kind_panel", "events", "trades", "flows")
 
@@ -50,10 +48,6 @@ _LABELS = {
 
 
 _PACKAGES = ("numpy", "numba", "mesa", "pandas", "pyarrow")
-
-
-class OutputError(OSError):
-    """The results cannot be written where they were asked for."""
 
 
 class Results(NamedTuple):
@@ -72,62 +66,80 @@ class Results(NamedTuple):
     twin: Results | None
 
 
-def check_output(folder: str | os.PathLike[str]) -> Path:
-    """Return the absolute folder if results can be written there.
-
-    An earlier results folder may be replaced, anything else that is not empty may not. Raises :class:`OutputError`.
-    """
-    path = Path(os.path.abspath(folder))
-    try:
-        if path.exists() and not path.is_dir():
-            raise OutputError(f"{path}: is a file; give another folder with --out")
-        if path.is_dir() and any(path.iterdir()) and not _is_results(path):
-            raise OutputError(f"{path}: is not empty and not a results folder; give another folder with --out")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _temporary(path).rmdir()
-    except OutputError:
-        raise
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
-    return path
-
-
 def write_results(
     result: Any,
     folder: str | os.PathLike[str],
     *,
-    config_text: str,
     command: str,
     twin: Any = None,
+    numbered: bool = False,
+    run: dict[str, Any] | None = None,
+    page: str | None = None,
     finish: Callable[[Path], None] | None = None,
-) -> Path:
-    """Write the results of a run, and of its twin, to ``folder`` and return it.
+) -> Placed:
+    """Write the results of a run, and of its twin, to ``folder``; return where they are and if the same run was there.
 
-    ``config_text`` is the resolved config, ``command`` what was typed. ``finish`` may add files (figures, the
-    report) to the folder that it is given before all of it appears under its name.
-    Raises :class:`OutputError` if the folder may not be replaced, OSError if the disk refuses.
+    ``command`` is what was typed. ``numbered`` adds a free number to the name if something else is there. ``run`` is
+    the identity from before the run, if files could have changed since; ``page`` a mark of a run that was stepped
+    through. ``finish`` may add files (figures, the report)
+    to the folder that it is given before all of it appears under its name. Raises OutputError: another run or something
+    else is there, the disk refuses.
     """
-    path = check_output(folder)
-    work = _temporary(path)
+    given = None if twin is None else twin.scenario
+    here = identity(result.scenario, result.seed, result.replication, given, page)
+    path = check_output(folder, here, numbered=numbered)
+    if run is not None and here != run:
+        raise OutputError(
+            f"{path}: nothing written: a file that the scenario reads was changed while it ran; run it again"
+        )
     try:
-        _write_run(result, work, config_text)
-        if twin is not None:
-            (work / "twin").mkdir()
-            _write_run(twin, work / "twin", scenario_to_yaml(twin.scenario))
-        _write_json(work / "manifest.json", _manifest(result, twin, command, work))
-        if finish is not None:
-            finish(work)
-        _sync(work)
-        _replace(path, work)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return path
+        work = temporary(path, inside=not numbered)
+        try:
+            _write_all(result, twin, work, here, command)
+            if finish is not None:
+                finish(work)
+            _list_files(work)
+            _sync(work)
+            return put(work, path, here, numbered=numbered)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise unwritable(path, error, "nothing was left there") from error
+
+
+def _write_all(result: Any, twin: Any, work: Path, here: dict[str, Any], command: str) -> None:
+    """Write everything but what ``finish`` adds; the manifest does not list the files yet."""
+    found = inputs(result.scenario)
+    theirs = {} if twin is None else inputs(twin.scenario)
+    for kept in [*found.values(), *theirs.values()]:
+        if kept.content is not None:
+            (work / kept.name).parent.mkdir(exist_ok=True)
+            (work / kept.name).write_bytes(kept.content)
+    _write_run(result, work, scenario_to_yaml(result.scenario, names(result.scenario, found)))
+    if twin is not None:
+        (work / "twin").mkdir()
+        _write_run(twin, work / "twin", scenario_to_yaml(twin.scenario, names(twin.scenario, theirs, "../")))
+    files = {name: {"file": kept.name, "sha256": kept.sha256} for name, kept in found.items()}
+    theirs_too = (
+        {} if twin is None else {"twin_inputs": {n: {"file": k.name, "sha256": k.sha256} for n, k in theirs.items()}}
+    )
+    _write_json(work / "manifest.json", _manifest(result, here, command) | {"inputs": files} | theirs_too)
+
+
+def _list_files(work: Path) -> None:
+    """Add to the manifest the hash of every file that is there: what the program wrote, and may replace."""
+    manifest = json.loads((work / "manifest.json").read_text(encoding="utf-8"))
+    listed = sorted(file for file in work.rglob("*") if file.is_file() and file.name != "manifest.json")
+    manifest["files"] = {file.relative_to(work).as_posix(): sha256(file) for file in listed}
+    _write_json(work / "manifest.json", manifest)
 
 
 def read_results(folder: str | os.PathLike[str]) -> Results:
     """Read a results folder. Raises :class:`OutputError` if it is none."""
     path = Path(folder)
-    if not _is_results(path):
+    if not is_results(path):
         raise OutputError(f"{path}: is not a results folder")
     manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
     twin = _read_run(path / "twin", {}, None) if (path / "twin").is_dir() else None
@@ -170,27 +182,18 @@ def _notes(name: str) -> dict[str, dict[str, str]]:
     return {c.name: {"unit": c.unit, "meaning": c.meaning} for c in columns} | _LABELS
 
 
-def _manifest(result: Any, twin: Any, command: str, folder: Path) -> dict[str, Any]:
+def _manifest(result: Any, here: dict[str, Any], command: str) -> dict[str, Any]:
     """Return what is needed to repeat the run and to see whether the repetition gave the same bytes."""
     return {
         "program": PROGRAM,
         "version": importlib.metadata.version(PROGRAM),
         "utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
-        "seed": result.seed,
-        "scenario_hash": scenario_hash(result.scenario),
-        "twin_hash": None if twin is None else scenario_hash(twin.scenario),
-        "source_hash": source_hash(),
-        "inputs": {
-            name: {"file": file, "sha256": _sha256(file)} for name, file in input_files(result.scenario).items()
-        },
+        **here,
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "platform": platform.platform(),
         "seconds": result.seconds,
-        "files": {
-            file.relative_to(folder).as_posix(): _sha256(file) for file in sorted(folder.rglob("*")) if file.is_file()
-        },
     }
 
 
@@ -211,51 +214,7 @@ def _jsonable(value: Any) -> Any:
     return str(value) if isinstance(value, os.PathLike) else value
 
 
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def _is_results(folder: Path) -> bool:
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("program") == PROGRAM
-
-
-def _temporary(path: Path) -> Path:
-    """Make and return a new hidden folder beside ``path``: a rename within one file system is atomic."""
-    work = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    work.mkdir()
-    return work
-
-
-def _replace(path: Path, work: Path) -> None:
-    """Put ``work`` in the place of ``path``; if that fails the old folder is put back."""
-    aside = path.with_name(work.name + ".old")
-    if path.exists():
-        path.rename(aside)
-    try:
-        work.rename(path)
-    except OSError:
-        if aside.exists():
-            aside.rename(path)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
-    _sync_one(path.parent)
-
-
 def _sync(folder: Path) -> None:
     """Force a folder and all files below it to disk."""
     for entry in [*folder.rglob("*"), folder]:
-        _sync_one(entry)
-
-
-def _sync_one(entry: Path) -> None:
-    if entry.is_dir() and os.name == "nt":
-        return
-    handle = os.open(entry, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        sync(entry)

@@ -24,6 +24,10 @@ from experiments.sweeps.sensitivity import sensitivity
 from experiments.sweeps.study import Study
 from simulation.words import usd
 
+#: A list of more points is drawn as a cloud: a row a point is no figure any more.
+_MOST_ROWS = 60
+
+
 # --- drawing ----------------------------------------------------------------------------------------------------------
 
 
@@ -41,6 +45,8 @@ def figures(found: Sweep, study: Study) -> list[Drawn]:
         made += sensitivity(frame, found) if len(done) == study.runs else []
         made += scatter(frame, 1) if design == "saltelli" else []
     elif design in SAMPLED:
+        made += scatter(frame, 2)
+    elif design == "list" and len(study.points) > _MOST_ROWS:
         made += scatter(frame, 2)
     elif design == "list" and len(study.points) > 1:
         made.append(forest(frame))
@@ -250,15 +256,17 @@ def scatter(frame: Frame, most: int) -> list[Drawn]:
     done, study = frame.done, frame.study
     if study.plan.sweep.design == "saltelli":  # the two independent samples; the others repeat their coordinates
         done = done[(done["point"] % (len(study.axes) + 2)).isin((0, len(study.axes) + 1))]
+    # What only some points of a list change has no value at the others.
+    names = [name for name in frame.names if done[name].notna().all()]
     for outcome in frame.outcomes[:most]:
-        means = done.groupby("point").agg({outcome.measure: "mean", **{name: "first" for name in frame.names}})
+        means = done.groupby("point").agg({outcome.measure: "mean", **{name: "first" for name in names}})
         means = means[np.isfinite(means[outcome.measure].to_numpy(float))]
         y = outcome.factor * means[outcome.measure].to_numpy(float)
-        if len(y) < 4:
+        if len(y) < 4 or not names:
             continue
-        classes = {name: _classes(means[name]) for name in frame.names}
-        shares = {name: _explained(y, classes[name]) for name in frame.names}
-        order = sorted(frame.names, key=lambda name: -shares[name])
+        classes = {name: _classes(means[name]) for name in names}
+        shares = {name: _explained(y, classes[name]) for name in names}
+        order = sorted(names, key=lambda name: -shares[name])
         figure = Figure(figsize=(11.5, 2.5 * -(-len(order) // 3)), layout="constrained")
         scales = {axis.path: axis.log for axis in study.axes}
         ends = {axis.path: (axis.low, axis.high) for axis in study.axes}
@@ -355,7 +363,7 @@ def tails(frame: Frame) -> Drawn:
     design = frame.study.plan.sweep.design
     name = ""
     groups: list[tuple[str, pd.DataFrame]] = [("all runs", frame.done)]
-    if design == "list" and len(frame.study.points) > 1:
+    if design == "list" and 1 < len(frame.study.points) <= _MOST_ROWS:
         groups = [(frame.name_of(int(part["point"].iloc[0])), part) for _, part in frame.done.groupby("point")]
     elif design == "grid" and frame.names:
         name = max(frame.names, key=lambda n: frame.done[n].nunique())
@@ -368,7 +376,7 @@ def tails(frame: Frame) -> Drawn:
     colors: list[Any] = (
         [matplotlib.colormaps["viridis"](x) for x in np.linspace(0.0, 0.92, len(groups))] if number else [*_COLORS[:7]]
     )
-    if design == "list":
+    if design == "list" and len(groups) > 1:
         colors = [INK, *(_COLORS[:7] * 2)]
     figure = Figure(figsize=(11.5, 3.6), layout="constrained")
     one, two = _panels(figure, 2, 2)

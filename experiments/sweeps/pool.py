@@ -5,14 +5,16 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import logging
-import os
+import multiprocessing
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from experiments.sweeps.study import Study
+from simulation.cores import cores
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,13 @@ class _Pool:
     """Threads, processes or a cluster behind one face."""
 
     def __init__(self, workers: int | None, processes: int, dask: str) -> None:
-        self.width = processes or workers or os.cpu_count() or 1
+        self.width = processes or workers or cores()
         self._dask: Any = None
         if dask:
             self._dask = _client(dask, self.width)
             self._pool: Any = self._dask
             self.width = max(1, sum(self._dask.ncores().values()))
         elif processes:
-            import multiprocessing
-
             # Ctrl-C reaches the whole group: the workers leave it to the one that waits for them.
             self._pool = concurrent.futures.ProcessPoolExecutor(
                 processes,
@@ -85,6 +85,25 @@ class _Pool:
             self._dask.close()
         else:
             self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def check_main() -> None:
+    """Refuse processes in a script that starts them without a guard: each would run the script anew. Raises ExecutorError."""
+    import __main__
+
+    file = getattr(__main__, "__file__", None)
+    beginning = getattr(multiprocessing.current_process(), "_inheriting", False)
+    if not beginning and (file is None or __main__.__spec__ is not None):
+        return  # a prompt, or a module that was started as one
+    try:
+        text = "" if file is None else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return  # a program in an archive: it has a guard of its own
+    if beginning or "__main__" not in text:
+        raise ExecutorError(
+            f"{file}: every process reads this script again, so what starts the sweep must not run when it is read: "
+            "put it below a line  if __name__ == '__main__':  or leave processes (threads use all cores, too)"
+        )
 
 
 @contextlib.contextmanager

@@ -16,8 +16,9 @@ from experiments.sweeps.figures import figures
 from experiments.sweeps.frame import outcomes, point_name, short
 from experiments.sweeps.reading import load
 from experiments.sweeps.store import Store
+from experiments.sweeps.stored import shown as by_name
+from experiments.sweeps.stored import stored_study
 from experiments.sweeps.study import Study
-from experiments.sweeps.sweep import stored_study
 from simulation.record.summary import SUMMARY
 
 #: Most design points in the table of the page.
@@ -26,10 +27,10 @@ _MOST_ROWS = 60
 
 def write_sweep_report(place: str) -> str:
     """Write report.html, points.csv and figures beside the shards; return where the report is. Raises StoreError."""
-    found, study, store = load(place), stored_study(place), Store(place)
+    found, study, store = load(place), by_name(stored_study(place)), Store(place)
     done = found.runs[found.runs["status"] == "done"] if len(found.runs) else found.runs
     table = point_table(done, found.parameters)
-    store.write(table.to_csv(index=False).encode(), "points.csv")
+    files = {"points.csv": table.to_csv(index=False).encode()}
     pictures: list[tuple[str, str, str]] = []
     says: list[str] = []
     with matplotlib.rc_context(STYLE):
@@ -37,7 +38,7 @@ def write_sweep_report(place: str) -> str:
             for kind in ("png", "svg"):
                 data = io.BytesIO()
                 drawn.figure.savefig(data, format=kind, dpi=130, metadata={"Date": None} if kind == "svg" else None)
-                store.write(data.getvalue(), "figures", f"{k}.{kind}")
+                files[f"figures/{k}.{kind}"] = data.getvalue()
                 if kind == "png":
                     pictures.append((drawn.head, drawn.note, base64.b64encode(data.getvalue()).decode()))
             says += drawn.says
@@ -48,7 +49,7 @@ def write_sweep_report(place: str) -> str:
         rows=_rows(table, study, shown), measures=[outcome.label for outcome in shown], more=len(table) if len(table) > _MOST_ROWS else 0,
         unfinished=study.runs - len(done) if study.plan.sweep.design in ("saltelli", "morris") else 0,
     )  # fmt: skip
-    store.write(page.encode(), "report.html")
+    store.remake(files | {"report.html": page.encode()})
     return store.path("report.html")
 
 

@@ -2,6 +2,8 @@
 
     manifest.json           what was run: resolved config, design, hash of the sources, versions, command
     study.yaml              the config as it was given, resolved
+    inputs/                 the files that it reads, but for those that come with the program
+    written.json            hashes of the files made from the shards (report.html, points.csv, figures/)
     runs/00000042.parquet   one row a run: point, seed, replication, parameters, measures, status, message, seconds
     panel/00000042.parquet  recorded columns by month, if asked for
     events/00000042.parquet events, if asked for
@@ -14,20 +16,30 @@ URL (``s3://...``): there a shard appears when its upload ends.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.metadata
 import json
 import os
 import platform
 import secrets
-import socket
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from experiments.inputs import FOLDER
+from simulation.locking import LockedError, locked, unlock
+
+#: Folders in a sweep's folder, and how names begin of what is being written there.
+PARTS = ("runs", "panel", "events", "times", "figures", FOLDER)
+_DRAFT = ".firesale-"
+
+
+#: What the program wrote beside the shards: name and hash of each file, so that nobody else's is replaced.
+WRITTEN = "written.json"
 
 
 class StoreError(OSError):
@@ -77,7 +89,7 @@ class Store:
                 raise self._unwritable(self.path(*parts), error) from error
             return
         final = Path(self.path(*parts))
-        work = final.with_name(f".{final.name}.{secrets.token_hex(4)}")
+        work = final.with_name(f"{_DRAFT}{secrets.token_hex(4)}-{final.name}")
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
             with open(work, "wb") as file:
@@ -98,6 +110,38 @@ class Store:
             f"{what}: cannot be written ({why}); what was written before is kept: mend that and give the same command again"
         )
 
+    def remake(self, files: Mapping[str, bytes]) -> None:
+        """Write files that are made from the shards (a report), and remove those of before that are made no more.
+
+        Raises StoreError, before anything is written, if one of them was changed by somebody else or is not the
+        program's: the list of what it wrote, with hashes, lies beside them.
+        """
+        try:
+            before: dict[str, str] = json.loads(self.read(WRITTEN) or b"{}")
+        except ValueError:
+            before = {}
+        gone = [name for name in before if name not in files]
+        for name in [*files, *gone]:
+            there = self.read(*name.split("/"))
+            if there is not None and hashlib.sha256(there).hexdigest() != before.get(name):
+                raise StoreError(
+                    f"{self.path(name)}: was changed since it was written, or is not the program's; "
+                    "move it away, then: firesale report"
+                )
+        for name, data in files.items():
+            self.write(data, *name.split("/"))
+        for name in gone:
+            self._remove(name)
+        hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+        self.write(json.dumps(hashes, indent=2).encode(), WRITTEN)
+
+    def _remove(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if self.remote:
+                self._files.rm_file(f"{self._root}/{name}")
+            else:
+                Path(self.path(name)).unlink()
+
     def write_table(self, table: pa.Table, *parts: str) -> None:
         """Write a table as one shard."""
         sink = pa.BufferOutputStream()
@@ -117,19 +161,23 @@ class Store:
                 f"{self.path(*parts)}: cannot be read ({getattr(error, 'strerror', None) or error})"
             ) from error
 
+    def names(self, part: str) -> list[str]:
+        """Return the names of the files of a part, with the part before them."""
+        return [f"{part}/{name}" for name in self._listed(part)]
+
     def shards(self, part: str) -> list[str]:
         """Return the names of the shards of a part, in the order of their runs."""
+        return [name for name in self._listed(part) if name.endswith(".parquet")]
+
+    def _listed(self, part: str) -> list[str]:
         if self.remote:
             folder = f"{self._root}/{part}"
-            names = (
-                [name.rsplit("/", 1)[-1] for name in self._files.ls(folder, detail=False)]
-                if self._files.exists(folder)
-                else []
-            )
+            found = self._files.ls(folder, detail=False) if self._files.exists(folder) else []
+            listed = [name.rsplit("/", 1)[-1] for name in found]
         else:
             here = Path(self.path(part))
-            names = os.listdir(here) if here.is_dir() else []
-        return sorted(name for name in names if name.endswith(".parquet") and not name.startswith("."))
+            listed = os.listdir(here) if here.is_dir() else []
+        return sorted(name for name in listed if not name.startswith("."))
 
     def failed(self, chunk: int) -> int | None:
         """Return how many runs of a chunk failed, None if its shard is not there or cannot be read to its end."""
@@ -144,9 +192,14 @@ class Store:
 
     # --- manifest ------------------------------------------------------------------------------------------------
 
-    def open(self, manifest: dict[str, Any], study_text: str) -> None:
-        """Begin a sweep here, or go on with the same one. Raises StoreError when the folder holds something else."""
+    def open(self, manifest: dict[str, Any], study_text: str, files: Mapping[str, bytes] | None = None) -> None:
+        """Begin a sweep here, or go on with the same one. Raises StoreError when the folder holds something else.
+
+        ``files`` are what the study reads, by the names that it has in the folder.
+        """
         if self.check(manifest, study_text) is None:
+            for name, data in (files or {}).items():
+                self.write(data, *name.split("/"))
             self.write(study_text.encode(), "study.yaml")
             self.write(json.dumps(manifest, indent=2).encode(), "manifest.json")
         elif self.read("study.yaml") != study_text.encode():  # words and labels alone: they decide no number
@@ -186,8 +239,11 @@ class Store:
             raise StoreError(f"{self.place}: manifest.json is damaged; give another folder with --out") from None
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other processes out. Raises StoreError that names the holder. A lock whose process is gone is taken over."""
+    def locked(self, *, break_lock: bool = False) -> Iterator[None]:
+        """Keep other processes out. Raises StoreError that names the holder. A lock whose process is gone is taken over.
+
+        ``break_lock`` takes the lock from whoever holds it.
+        """
         if self.remote:
             yield
             return
@@ -200,44 +256,24 @@ class Store:
             raise StoreError(
                 f"{self.place}: cannot be written ({error.strerror}); give another folder with --out"
             ) from None
-        holder = {
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        while True:
+        if break_lock:
+            unlock(file)
+        with contextlib.ExitStack() as held:
             try:
-                handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-                os.write(handle, json.dumps(holder).encode())
-                os.close(handle)
-                break
-            except FileExistsError:
-                self._refuse_or_clear(file)
+                held.enter_context(locked(file))
+            except LockedError as other:
+                raise StoreError(
+                    f"{self.place}: another process works here: {other}; wait for it, or, if it is gone, delete {file} (sweep: --unlock)"
+                ) from None
             except OSError as error:
                 raise StoreError(
                     f"{self.place}: cannot be written ({error.strerror}); give another folder with --out"
                 ) from None
-        try:
             # What a killed process was writing; nobody else writes now.
-            for litter in Path(self.place).rglob(".*.????????"):
-                litter.unlink(missing_ok=True)
+            for folder in (Path(self.place), *(Path(self.place, part) for part in PARTS)):
+                for litter in folder.glob(f"{_DRAFT}*") if folder.is_dir() else ():
+                    litter.unlink(missing_ok=True)
             yield
-        finally:
-            with contextlib.suppress(OSError):
-                file.unlink(missing_ok=True)
-
-    def _refuse_or_clear(self, file: Path) -> None:
-        try:
-            other = json.loads(file.read_text())
-        except (OSError, ValueError):
-            other = {}
-        if other.get("host") == socket.gethostname() and _is_gone(int(other.get("pid", -1))):
-            file.unlink(missing_ok=True)
-            return
-        raise StoreError(
-            f"{self.place}: another process works here: process {other.get('pid', '?')} on {other.get('host', '?')} since "
-            f"{other.get('since', '?')}; wait for it, or delete {file} if it is gone"
-        )
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -263,19 +299,6 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {
         p: importlib.metadata.version(p) for p in ("gpu-firesale", "numpy", "numba", "pandas", "pyarrow", "scipy")
     }
-
-
-def _is_gone(pid: int) -> bool:
-    """Return whether no process of this machine has the number."""
-    if pid <= 0:
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _differences(before: bytes, after: bytes, most: int = 5) -> str:

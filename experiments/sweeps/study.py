@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from experiments.inputs import file_names, with_files
 from experiments.sweeps.designs import _MOST_POINTS, SAMPLED, Axis, Sweep, design_points, design_size
+from experiments.sweeps.points import read_points
 from simulation.record.summary import SUMMARY
 from simulation.scenario.checking import explained, tuples
 from simulation.scenario.config import load_study, set_path
 from simulation.scenario.declare import Section
+from simulation.scenario.document import SHIPPED, base_config
 from simulation.scenario.faults import ConfigError, Fault
 from simulation.scenario.kept import kept
 from simulation.scenario.scenario import Scenario
@@ -102,6 +108,8 @@ def read_study(path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> S
     """Read the config of a study, or of a scenario (one point). Raises ConfigError with every fault that is found."""
     scenario, own, where = load_study(path, list(overrides), Plan.model_fields)
     faults: list[Fault] = []
+    known = {name: (value, field) for name, value, field in parameters(scenario)}
+    _take_files(own, where, known)
     try:
         plan = Plan.model_validate(tuples(own))
     except ValidationError as error:
@@ -109,7 +117,7 @@ def read_study(path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> S
         raise ConfigError([Fault(where(keys), ".".join(map(str, keys)), message) for keys, message in found]) from None
     if plan.stop.months is not None:
         scenario = set_path(scenario, {"run.months": min(plan.stop.months, scenario.run.months)})
-    known = {name: (value, field) for name, value, field in parameters(scenario)}
+        known = {name: (value, field) for name, value, field in parameters(scenario)}
     axes = tuple(
         filter(
             None, (_axis(path, given, known, scenario, where, faults) for path, given in plan.sweep.parameters.items())
@@ -133,6 +141,52 @@ def read_study(path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> S
     study = Study(scenario, plan, axes, points)
     _check_points(study, where)
     return study
+
+
+# --- files --------------------------------------------------------------------------------------------------------
+
+
+def _take_files(own: dict[str, Any], where: Callable, known: dict) -> None:
+    """Make what the study's own sections say of files absolute, and read the points of a list from a CSV file.
+
+    A name starts from the folder of the config that holds it, or from the working folder in an override.
+    """
+    sweep = own.get("sweep")
+    sweep = sweep if isinstance(sweep, dict) else {}
+    if isinstance(sweep.get("points"), str):
+        kinds = {name: field for name, (_, field) in known.items()}
+        file = Path(_placed(where(("sweep", "points")), sweep["points"]))
+        sweep["points"] = read_points(file, kinds, lambda name: _unknown_path(name, known))
+    parts = [(("sweep", "parameters"), sweep, "parameters"), (("twin",), own, "twin")]
+    report = own.get("report")
+    if isinstance(report, dict):
+        parts.append((("report", "against"), report, "against"))
+    for keys, holder, name in parts:
+        if isinstance(holder.get(name), dict):
+            holder[name] = _with_places(holder[name], keys, where)
+    if isinstance(sweep.get("points"), list):
+        sweep["points"] = [
+            _with_places(point, ("sweep", "points", k), where) if isinstance(point, dict) else point
+            for k, point in enumerate(sweep["points"])
+        ]
+
+
+def _with_places(changes: dict[str, Any], keys: tuple, where: Callable) -> dict[str, Any]:
+    if not file_names() & changes.keys():
+        return changes
+    placed: dict[str, Any] = {}
+    for name, value in changes.items():
+        change = partial(_placed, where((*keys, name)))
+        placed |= with_files({name: value}, change)
+    return placed
+
+
+def _placed(where: str, name: str) -> str:
+    """Return the absolute place of a file that was named at ``where`` ("file:line:column" or an option)."""
+    if name.startswith(SHIPPED):
+        return str(base_config().parent / name.removeprefix(SHIPPED))
+    file = re.fullmatch(r"(.*):\d+:\d+", where, re.DOTALL)
+    return os.path.abspath(os.path.join(os.path.dirname(file[1]) if file else "", name))
 
 
 # --- checking -----------------------------------------------------------------------------------------------------

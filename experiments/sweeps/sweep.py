@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from agents.rule import source_hash
-from agents.tables.events import EVENT
-from experiments.sweeps.pool import ExecutorError, Job, _Pool
-from experiments.sweeps.store import Store, StoreError, shard_name, versions
-from experiments.sweeps.study import MEASURES, Study, panel_columns, read_study
+from agents.tables.events import CAUSES, EVENT
+from experiments.sweeps.pool import ExecutorError, Job, _Pool, check_main
+from experiments.sweeps.schema import runs_table
+from experiments.sweeps.store import Store, StoreError, shard_name
+from experiments.sweeps.stored import manifest, point_names, stored_study, study_files, study_text
+from experiments.sweeps.study import MEASURES, Study, panel_columns
 from simulation.month import HORIZON, MONTH, advance
 from simulation.record.summary import summarise
 from simulation.runs import InvariantError, raise_fault
-from simulation.scenario.config import scenario_hash, scenario_to_yaml, set_path
+from simulation.scenario.config import set_path
 from simulation.scenario.faults import ConfigError
 from simulation.scenario.scenario import Scenario
 from simulation.world.build import build_world
@@ -74,7 +70,7 @@ class _Run:
             "point": self.point,
             "seed": seed,
             "replication": replication,
-            **study.points[self.point],
+            **point_names(study)(self.point),
         }
         self.panels: list[dict[str, Any]] = []
         self.events: list[tuple[int, np.ndarray]] = []
@@ -158,7 +154,8 @@ def measures(world: World) -> dict[str, Any]:
     """Return the summary of a world as one flat row."""
     summary = summarise(world)
     row = {name: summary[name] for name in MEASURES}
-    return row | {f"defaults_{cause}": n for cause, n in summary["defaults_by_cause"].items()}
+    # The summary names the causes that there were: a column is there for each, whatever a shard holds.
+    return row | {f"defaults_{cause}": summary["defaults_by_cause"].get(cause, 0) for cause in CAUSES}
 
 
 def run_together(study: Study, scenarios: dict[int, list[Scenario]], numbers: Iterable[int]) -> list[_Run]:
@@ -221,15 +218,9 @@ def run_chunk(job: Job) -> tuple[int, int, int]:
         store.write_table(_events_table(events), "events", shard_name(job.chunk))
     times = {"run": [run.run for run in runs], "wall_ms": [1e3 * run.seconds for run in runs]}
     store.write_table(pa.table(times), "times", shard_name(job.chunk))
-    store.write_table(runs_table(rows), "runs", shard_name(job.chunk))
+    store.write_table(runs_table(job.study, rows), "runs", shard_name(job.chunk))
     failed = sum(row["status"] != "done" for row in rows)
     return job.chunk, len(rows) - failed, failed
-
-
-def runs_table(rows: list[dict[str, Any]]) -> pa.Table:
-    """Return rows as a table; what a failed run lacks is null."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    return pa.table({name: pa.array([row.get(name) for row in rows], from_pandas=True) for name in names})
 
 
 def _events_table(events: list[tuple[int, np.ndarray]]) -> pa.Table:
@@ -242,30 +233,6 @@ def chunk_size(study: Study, seconds_a_run: float) -> int:
     """Return how many runs a chunk holds: some seconds of work, at most an eighth of the study, whole points if small."""
     size = max(1, round(_CHUNK_SECONDS / max(seconds_a_run, 1e-4)))
     return max(1, min(size, 512, -(-study.runs // 8)))
-
-
-def study_hash(study: Study) -> str:
-    """Return 16 hex digits of all that decides the results: scenario, design, draws, what is recorded."""
-    text = json.dumps(
-        [
-            scenario_hash(study.scenario),
-            study.plan.model_dump(mode="json", exclude={"report"}),
-            [list(p.items()) for p in study.points],
-        ],
-        sort_keys=True,
-        default=str,
-    )
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def manifest(study: Study, chunk: int, command: str) -> dict[str, Any]:
-    """Return what a sweep's folder says of itself."""
-    return {
-        "study": study_hash(study), "sources": source_hash(), "chunk": chunk, "title": study.scenario.title, "runs": study.runs,
-        "points": len(study.points), "replications": study.plan.replications, "seeds": study.plan.seeds, "design": study.plan.sweep.design,
-        "parameters": {a.path: list(a.values) or [a.low, a.high] for a in study.axes}, "plan": study.plan.model_dump(mode="json"),
-        "command": command, "started": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(),
-    }  # fmt: skip
 
 
 def missing(study: Study, store: Store, size: int) -> tuple[list[Job], int]:
@@ -299,23 +266,25 @@ def sweep(
     processes: int = 0,
     dask: str = "",
     fail_fast: bool = False,
+    break_lock: bool = False,
     tell: Callable[[Progress], None] = lambda progress: None,
 ) -> Progress:
     """Run what is missing of a study in a folder; return how far it is.
 
     Threads by default (the kernels release the interpreter's lock); ``processes`` or a ``dask`` address instead.
     Interrupted, it lets chunks under way end or be dropped, and the next call does the rest. Runs that are stored as
-    failed are counted, not repeated: the same draws fail again. Raises StoreError, ExecutorError.
+    failed are counted, not repeated: the same draws fail again. ``break_lock`` takes the folder from whoever holds it.
+    Raises StoreError, ExecutorError.
     """
+    if processes or dask == "local":
+        check_main()
     store = Store(place)
     if store.of_one_process and (processes or dask):
         raise StoreError(
             f"{place}: is seen by one process alone: give a folder with --out, or leave --processes and --dask"
         )
-    with store.locked():
-        known = store.manifest()
-        size = known["chunk"] if known else chunk_size(study, measure(study))
-        store.open(manifest(study, size, command), study_text(study))
+    with store.locked(break_lock=break_lock):
+        study, size = _begun(study, store, command)
         todo, failed = missing(study, store, size)
         progress = Progress(study.runs, failed=failed)
         before = failed
@@ -349,39 +318,14 @@ def sweep(
                 raise
 
 
-def scenario_of(place: str, run: int) -> tuple[Scenario, Scenario | None, int, int]:
-    """Return (scenario, twin or None, seed, replication) of a run that is stored. Raises StoreError."""
-    study = stored_study(place)
-    if run >= study.runs:
-        raise StoreError(f"{place}: has runs 0 to {study.runs - 1}, not {run}")
-    point, seed, replication = study.draw(run)
-    scenario = study.scenario_at(point)
-    return scenario, set_path(scenario, study.plan.twin, "twin") if study.plan.twin else None, seed, replication
-
-
-def stored_study(place: str) -> Study:
-    """Return the study of a sweep's folder. Raises StoreError, ConfigError."""
-    store = Store(place)
-    written = store.manifest()
-    if written is None:
-        raise StoreError(f"{place}: holds no sweep (no manifest.json)")
-    data = store.read("study.yaml")
-    if data is None:
-        raise StoreError(f"{place}: holds no sweep (no study.yaml)")
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "study.yaml")
-        file.write_bytes(data)
-        try:
-            study = read_study(file)
-        except ConfigError as error:
-            raise StoreError(
-                f"{str(error).replace(str(file), store.path('study.yaml'))}; it was written by another version"
-            ) from None
-    if study_hash(study) != written.get("study"):
-        raise StoreError(
-            f"{store.path('study.yaml')}: is not the study that was run here: go on with the sweep (the same command) or run it anew"
-        )
-    return study
+def _begun(study: Study, store: Store, command: str) -> tuple[Study, int]:
+    """Begin a sweep in its folder or go on with it; return the study that runs and the size of chunks."""
+    known = store.manifest()
+    size = known["chunk"] if known else chunk_size(study, measure(study))
+    files = study_files(study)
+    store.open(manifest(study, size, command), study_text(study), files)
+    # What is kept is what runs, even if the files are changed meanwhile; a URL's copies are out of reach of workers.
+    return (stored_study(store.place) if files and not store.remote else study), size
 
 
 def measure(study: Study, runs: int = 3) -> float:
@@ -392,20 +336,3 @@ def measure(study: Study, runs: int = 3) -> float:
         run_one(study, run)
         taken.append(time.perf_counter() - began)
     return float(np.median(taken[1:] or taken))
-
-
-def study_text(study: Study) -> str:
-    """Return the config of a study with every parameter of the scenario written out; reading it gives the same study."""
-    import io
-
-    from ruamel.yaml import YAML
-
-    given = study.plan.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    text = io.StringIO()
-    yaml: Any = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    # Parameters keep their order: points and indices are told apart by it.
-    yaml.sort_base_mapping_type_on_output = False
-    if given:
-        yaml.dump(given, text)
-    return scenario_to_yaml(study.scenario) + text.getvalue()

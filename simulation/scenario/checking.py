@@ -12,12 +12,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from simulation.scenario.declare import Section, said
-from simulation.scenario.document import _SHIPPED, _nearest
+from simulation.scenario.document import _SHIPPED, SHIPPED, _nearest
 from simulation.scenario.faults import ConfigError, Fault, Spot, _did_you_mean, _file_hint, _shown
 from simulation.scenario.overrides import _unknown
 from simulation.scenario.paths import Keys, _dotted, _get, _plain, _printable
 from simulation.scenario.scenario import Scenario
-from simulation.scenario.walking import _field, _fields, _file_parameters, _is_section
+from simulation.scenario.walking import _field, _fields, _is_section, file_parameters
 
 _MAX_WHOLE = 2**53  # beyond it a float field would silently round, and a table column overflow
 
@@ -98,13 +98,15 @@ def _not_finite(value: Any, keys: Keys) -> list[tuple[Keys, str]]:
 def _missing_files(doc: dict, spots: dict[Keys, Spot], folders: list[str], complete: bool) -> list[tuple[Keys, str]]:
     """Make the paths of CSV files absolute in ``doc``; return a complaint for each that does not exist."""
     found = []
-    for keys in _file_parameters():
+    for keys in file_parameters():
         name = _get(doc, keys)
         if not isinstance(name, str):
             continue
         spot = spots.get(keys)
         # A default lies beside one of the configs, or is the one that comes with the program.
         homes = [os.path.dirname(spot.file) if spot.line else ""] if spot else [*folders, str(_SHIPPED)]
+        if name.startswith(SHIPPED):
+            name, homes = name.removeprefix(SHIPPED), [str(_SHIPPED)]
         candidates = [os.path.abspath(os.path.join(home, name)) for home in homes]
         path = next(filter(os.path.isfile, candidates), candidates[0])
         _get(doc, keys[:-1])[keys[-1]] = path
@@ -124,7 +126,7 @@ def _needed(doc: dict, keys: Keys) -> bool:
 
 # --- faults in plain language -------------------------------------------------------------------------------------
 
-_BOUNDS = {
+BOUNDS = {
     "greater_than": ("gt", "above"),
     "greater_than_equal": ("ge", "at least"),
     "less_than": ("lt", "below"),
@@ -161,8 +163,8 @@ def explained(error: Any, doc: dict, root: type[Section] = Scenario) -> list[tup
         return [(keys, "must not be empty")]
     if kind in ("model_type", "dict_type"):
         return [(keys, f"must be a section with 'name: value' lines, is {_shown(given)}")]
-    if kind in _BOUNDS:
-        bound, word = _BOUNDS[kind]
+    if kind in BOUNDS:
+        bound, word = BOUNDS[kind]
         return [(keys, f"must be {word} {context[bound]:g}{_unit(field)}, is {_shown(given)}")]
     if kind == "string_pattern_mismatch":
         return [(keys, f"must have the form {said(field, 'unit')}, is {_shown(given)}")]

@@ -14,7 +14,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,12 @@ from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from simulation.scenario.checking import _needed, _validated
-from simulation.scenario.document import _merge, _merge_named, _nearest, _read_chain
+from simulation.scenario.document import _SHIPPED, SHIPPED, _merge, _merge_named, _nearest, _read_chain
 from simulation.scenario.faults import ConfigError, Fault, Spot, _Refused
 from simulation.scenario.overrides import Overrides, _locate, _override, _pairs
 from simulation.scenario.paths import Keys, _dotted, _get, _plain, _printable
 from simulation.scenario.scenario import Scenario
-from simulation.scenario.walking import _defaults, _fields, _file_parameters, _walk_parameters
+from simulation.scenario.walking import _defaults, _fields, _walk_parameters, file_parameters
 
 # --- the public functions -----------------------------------------------------------------------------------------
 
@@ -72,31 +72,41 @@ def get_path(scenario: Scenario, dotted: str, label: str = "") -> Any:
         raise ConfigError([Fault(label, _printable(dotted), str(error))]) from None
 
 
-def scenario_to_yaml(scenario: Scenario) -> str:
-    """Return the scenario with every parameter written out; loading the text gives an equal scenario."""
+def scenario_to_yaml(scenario: Scenario, files: Mapping[str, str] | None = None) -> str:
+    """Return the scenario with every parameter written out; loading the text gives an equal scenario.
+
+    ``files`` gives, by dotted path, the names to write for files (else shipped ones by name, others by their place).
+    """
+    doc = _plain(scenario.model_dump())
+    for keys in file_parameters():
+        path, name = _get(doc, keys), (files or {}).get(_dotted(keys))
+        if path and name is None and Path(path).is_relative_to(_SHIPPED):
+            name = SHIPPED + Path(path).relative_to(_SHIPPED).as_posix()
+        _get(doc, keys[:-1])[keys[-1]] = name or path
     yaml, text = YAML(typ="rt", pure=True), io.StringIO()
     yaml.width = 10_000
     yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.dump(_rows(_plain(scenario.model_dump())), text)
+    yaml.dump(_rows(doc), text)
     return text.getvalue()
 
 
 def scenario_hash(scenario: Scenario) -> str:
     """Return 16 hex digits of the resolved scenario: the same on every machine.
 
-    A CSV file counts by its content, not by where it lies.
+    A CSV file counts by its content, not by where it lies; one that is not read does not count.
     """
     doc = _plain(scenario.model_dump())
-    for name, path in input_files(scenario).items():
-        *above, last = name.split(".")
-        _get(doc, tuple(above))[last] = hashlib.sha256(path.read_bytes()).hexdigest()
+    read = input_files(scenario)
+    for keys in file_parameters():
+        path = read.get(_dotted(keys))
+        _get(doc, keys[:-1])[keys[-1]] = path and hashlib.sha256(path.read_bytes()).hexdigest()
     return hashlib.sha256(json.dumps(doc, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def input_files(scenario: Scenario) -> dict[str, Path]:
     """Return the CSV files that a scenario reads, by dotted path of the parameter that names them."""
     doc = scenario.model_dump()
-    named = {_dotted(keys): _get(doc, keys) for keys in _file_parameters() if _needed(doc, keys)}
+    named = {_dotted(keys): _get(doc, keys) for keys in file_parameters() if _needed(doc, keys)}
     return {name: Path(path) for name, path in named.items() if path}
 
 

@@ -166,7 +166,8 @@ def _parse(text: str, spot: Callable[[int, int], Spot], spots: dict[Keys, Spot],
         return None
     if node is None:
         return None
-    reader = _Reader(yaml, spot, spots, faults)
+    # Without aliases a text has fewer values than characters: thousands of design points are no fault.
+    reader = _Reader(yaml, spot, spots, faults, max(_MAX_VALUES, len(text) // 2))
     try:
         return reader.value(node, ())
     except _Refused as error:
@@ -194,17 +195,17 @@ class _Reader:
     """Turns YAML nodes into plain values, noting where each stands and what is wrong with it."""
 
     def __init__(
-        self, yaml: YAML, spot: Callable[[int, int], Spot], spots: dict[Keys, Spot], faults: list[Fault]
+        self, yaml: YAML, spot: Callable[[int, int], Spot], spots: dict[Keys, Spot], faults: list[Fault], most: int
     ) -> None:
         self.yaml, self.spot, self.spots, self.faults = yaml, spot, spots, faults
-        self.count = 0
+        self.count, self.most = 0, most
 
     def place(self, node: Node) -> Spot:
         return self.spot(node.start_mark.line + 1, node.start_mark.column + 1)
 
     def value(self, node: Node, keys: Keys) -> Any:
         self.count += 1
-        if len(keys) > _MAX_DEPTH or self.count > _MAX_VALUES:
+        if len(keys) > _MAX_DEPTH or self.count > self.most:
             # Aliases can refer to themselves, or multiply.
             raise _Refused("is nested too deeply, or an alias (*name) refers to itself")
         self.spots.setdefault(keys, self.place(node))

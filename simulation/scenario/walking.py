@@ -76,7 +76,7 @@ def _dump(value: Any) -> Any:
 
 
 @functools.cache
-def _file_parameters() -> tuple[Keys, ...]:
+def file_parameters() -> tuple[Keys, ...]:
     """Return the parameters that name a CSV file."""
     return tuple(keys for keys, _, field in _schema() if said(field, "unit") == "path")
 
