@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from simulation.scenario.declare import Range, Section, Share, par
+from simulation.scenario.declare import FreeRange, Range, Section, Share, ShareRange, par
 
 
 class LenderKind(Section):
@@ -14,7 +14,7 @@ class LenderKind(Section):
     capital: float = par(1.0e9, "USD", "equity at the start", gt=0)
     max_ltv: float = par(0.8, "ratio", "advance rate: loan over financed cost", "usdai_ltv_max", gt=0, le=1.5)
     min_dscr: float = par(1.25, "ratio", "least projected DSCR", "ddtl2_dscr_covenant", ge=0.5)
-    spread: float = par(0.05, "1/year", "spread over the base rate", "ddtl2_margin_specified_ig", ge=0)
+    spread: float = par(0.05, "1/year", "spread over the base rate", "ddtl2_margin_specified_ig", ge=0, le=1)
     life: float = par(90.0, "month", "underwriting life of the collateral", "useful_life_coreweave", ge=6)
     mark_to_market: float = par(0.5, "share", "weight of the appraisal in its mark", ge=0, le=1)
     capital_target: float = par(0.2, "ratio", "capital ratio it aims at", "assumption", gt=0, le=1)
@@ -57,14 +57,16 @@ class Neoclouds(Section):
     count: int = par(40, "agents", "number of neoclouds", ge=0)
     cash: Range = par((10e6, 80e6), "USD", "cash")
     power: Range = par((3_000.0, 40_000.0), "kW", "site power (log-uniform)", "colo_vacancy_us_primary")
-    liquid_share: Range = par((0.1, 0.6), "share", "liquid-cooled part of its power", "share_dc_can_host_b300")
-    fleet_share: Range = par((0.10, 0.35), "share", "power in use at the start")
+    liquid_share: ShareRange = par((0.1, 0.6), "share", "liquid-cooled part of its power", "share_dc_can_host_b300")
+    fleet_share: ShareRange = par((0.10, 0.35), "share", "power in use at the start")
     hosting: Range = par((140.0, 200.0), "USD/kW-month", "hosting and power", "colo_us_primary_250_500kw")
-    utilisation: Range = par((0.68, 0.85), "share", "on-demand utilisation", "capex_breakeven_utilisation")
+    utilisation: ShareRange = par((0.68, 0.85), "share", "on-demand utilisation", "capex_breakeven_utilisation")
     hurdle: Range = par((0.009, 0.015), "1/month", "hurdle rate", "ddtl1_effective_rate")
-    decline: Range = par((0.006, 0.016), "1/month", "rent decline that it believes in", "hw_price_performance_growth")
-    own_weight: Range = par((0.35, 0.8), "share", "weight of its own belief against the trend")
-    contract_share: Range = par((0.25, 0.6), "share", "share of new capacity let under take-or-pay", "assumption")
+    decline: FreeRange = par(
+        (0.006, 0.016), "1/month", "rent decline that it believes in", "hw_price_performance_growth"
+    )
+    own_weight: ShareRange = par((0.35, 0.8), "share", "weight of its own belief against the trend")
+    contract_share: ShareRange = par((0.25, 0.6), "share", "share of new capacity let under take-or-pay", "assumption")
     flagship_share: float = par(
         0.85, "share", "the same for the largest tenth of neoclouds", "coreweave_take_or_pay_share", ge=0, le=1
     )
@@ -78,8 +80,8 @@ class Miners(Section):
     count: int = par(15, "agents", "number of miners", "miners_pivoting", ge=0)
     cash: Range = par((20e6, 120e6), "USD", "cash")
     power: Range = par((5_000.0, 60_000.0), "kW", "site power that can host GPUs (log-uniform)")
-    liquid_share: Range = par((0.1, 0.5), "share", "liquid-cooled part of it")
-    fleet_share: Range = par((0.0, 0.15), "share", "power in use by GPUs at the start")
+    liquid_share: ShareRange = par((0.1, 0.5), "share", "liquid-cooled part of it")
+    fleet_share: ShareRange = par((0.0, 0.15), "share", "power in use by GPUs at the start")
     hosting: Range = par(
         (110.0, 170.0),
         "USD/kW-month",
@@ -87,11 +89,11 @@ class Miners(Section):
         times=(0.75, 1.35),
         because="kept near the recorded quote for colocation (colo_us_primary_250_500kw)",
     )
-    utilisation: Range = par((0.65, 0.82), "share", "on-demand utilisation")
+    utilisation: ShareRange = par((0.65, 0.82), "share", "on-demand utilisation")
     hurdle: Range = par((0.010, 0.016), "1/month", "hurdle rate")
-    decline: Range = par((0.005, 0.014), "1/month", "rent decline that it believes in")
-    own_weight: Range = par((0.35, 0.8), "share", "weight of its own belief against the trend")
-    contract_share: Range = par((0.3, 0.7), "share", "share of new capacity let under take-or-pay", "assumption")
+    decline: FreeRange = par((0.005, 0.014), "1/month", "rent decline that it believes in")
+    own_weight: ShareRange = par((0.35, 0.8), "share", "weight of its own belief against the trend")
+    contract_share: ShareRange = par((0.3, 0.7), "share", "share of new capacity let under take-or-pay", "assumption")
     btc: Range = par((500.0, 12_000.0), "BTC", "bitcoin treasury (log-uniform)", "mara_btc_2025")
     eth: Range = par((0.0, 20_000.0), "ETH", "ether treasury")
     hashrate: Range = par((2_000.0, 30_000.0), "PH/s", "mining rigs (log-uniform)")
@@ -115,7 +117,12 @@ class Miners(Section):
         because="a halving takes half of the subsidy, fees replace part of it",
     )
     network_growth: float = par(
-        0.035, "log/month", "growth of the network's hashrate when mining pays", "hashprice_2025q3"
+        0.035,
+        "log/month",
+        "growth of the network's hashrate when mining pays",
+        "hashprice_2025q3",
+        ge=-1,
+        le=1,
     )
     breakeven: float = par(
         44.5, "USD/PH/day", "hashprice at which the network stops growing", "hashcost_median_public_2025q3", gt=0
@@ -133,7 +140,7 @@ class Miners(Section):
         "asic_price_trough_new_gen",
         ge=0,
     )
-    eth_yield: float = par(0.03, "1/year", "staking income on ether", ge=0)
+    eth_yield: float = par(0.03, "1/year", "staking income on ether", ge=0, le=1)
     file: str | None = par(None, "path", "CSV of miners (columns as in the table of operators)")
 
 
@@ -143,7 +150,7 @@ class Notes(Section):
     first_month: int = par(9, "month", "first month of convertible issuance", "miner_offerings_2024q4", ge=0)
     interval: int = par(9, "month", "months between two issues of one miner", ge=1)
     size: float = par(0.5, "ratio", "issue over coins and rigs at market", "miner_converts_raised", ge=0)
-    coupon: float = par(0.01, "1/year", "coupon", "miner_convert_coupon_low", ge=0)
+    coupon: float = par(0.01, "1/year", "coupon", "miner_convert_coupon_low", ge=0, le=1)
     term: int = par(30, "month", "months to maturity or put", ge=1)
     coin_share: float = par(0.6, "share", "proceeds spent on coins", ge=0, le=1)
     limit: float = par(
@@ -169,7 +176,7 @@ class Notes(Section):
     issue_minimum: float = par(1e6, "USD", "smallest issue of notes", ge=0)
     margin_minimum: float = par(1e5, "USD", "smallest coin loan", ge=0)
     margin_term: int = par(12, "month", "months to maturity of a coin loan", ge=1)
-    margin_spread: float = par(0.05, "1/year", "spread of coin loans", "riot_coinbase_rate", ge=0)
+    margin_spread: float = par(0.05, "1/year", "spread of coin loans", "riot_coinbase_rate", ge=0, le=1)
 
 
 class MerchantKind(Section):
@@ -194,9 +201,9 @@ class UserKind(Section):
         times=(0.75, 1.35),
         because="kept near the recorded quote for colocation (colo_us_primary_250_500kw)",
     )
-    utilisation: Range = par((0.4, 0.7), "share", "hours used", "cluster_utilisation_low")
+    utilisation: ShareRange = par((0.4, 0.7), "share", "hours used", "cluster_utilisation_low")
     hurdle: Range = par((0.010, 0.02), "1/month", "hurdle rate")
-    decline: Range = par((0.008, 0.02), "1/month", "rent decline that it believes in")
+    decline: FreeRange = par((0.008, 0.02), "1/month", "rent decline that it believes in")
     lot_limit: Share = par(0.5, "share", "largest part of the budget spent on one lot")
     least_units: float = par(0.0, "GPU", "smallest lot that it looks at: its fleet is uniform", ge=0)
     oldest: float = par(600.0, "month", "mean age above which it buys no used chips: no warranty is left", ge=0)
@@ -209,9 +216,9 @@ class FundKind(Section):
     power: float = par(20_000.0, "kW", "power that one can rent (log-normal, sd .6)", ge=0)
     liquid_share: Share = par(0.3, "share", "liquid-cooled part of it", "share_dc_can_host_b300")
     hosting: Range = par((150.0, 200.0), "USD/kW-month", "hosting and power", "colo_us_primary_250_500kw")
-    utilisation: Range = par((0.6, 0.75), "share", "hours used")
+    utilisation: ShareRange = par((0.6, 0.75), "share", "hours used")
     hurdle: Range = par((0.015, 0.025), "1/month", "hurdle rate: they come for returns")
-    decline: Range = par((0.008, 0.016), "1/month", "rent decline that it believes in")
+    decline: FreeRange = par((0.008, 0.016), "1/month", "rent decline that it believes in")
     lot_limit: Share = par(0.5, "share", "largest part of the budget spent on one lot")
 
 
@@ -244,7 +251,7 @@ class Buyers(Section):
     budget_scale: float = par(1.0, "ratio", "multiplies every budget", ge=0)
     power_scale: float = par(1.0, "ratio", "multiplies every buyer's power", ge=0)
     refill: float = par(0.10, "1/month", "share of the budget replenished a month (capital moves slowly)", ge=0, le=1)
-    own_weight: Range = par((0.5, 0.9), "share", "weight of its own belief about rents against the trend")
+    own_weight: ShareRange = par((0.5, 0.9), "share", "weight of its own belief about rents against the trend")
     conversion: float = par(
         2_500.0, "USD/kW", "cost of fitting air-cooled power for chips that need liquid", "retrofit_cost_low", ge=0
     )

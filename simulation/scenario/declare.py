@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_after_validator_function
 
 
 class Section(BaseModel):
@@ -55,8 +59,28 @@ def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
     return pair
 
 
-#: A uniform range [low, high]; agents draw from it.
-Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
+@dataclass(frozen=True)
+class Ends:
+    """Bounds of every number of a range or list, as ``ge`` and ``le`` are of a number."""
+
+    ge: float
+    le: float = math.inf
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(self._checked, handler(source))
+
+    def _checked(self, numbers: tuple[float, ...]) -> tuple[float, ...]:
+        if min(numbers, default=self.ge) < self.ge:
+            raise ValueError(f"every number of the list must be at least {self.ge:g}")
+        if max(numbers, default=self.le) > self.le:
+            raise ValueError(f"every number of the list must be at most {self.le:g}")
+        return numbers
+
+
+#: A uniform range [low, high]; agents draw from it. Of amounts and rates, of shares, and of what may be negative.
+Range = Annotated[tuple[float, float], AfterValidator(_ordered), Ends(0.0)]
+ShareRange = Annotated[tuple[float, float], AfterValidator(_ordered), Ends(0.0, 1.0)]
+FreeRange = Annotated[tuple[float, float], AfterValidator(_ordered)]
 
 
 Share = Annotated[float, Field(ge=0, le=1)]

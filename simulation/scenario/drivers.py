@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from simulation.scenario.declare import Section, par
+from simulation.scenario.declare import Ends, Section, par
 
 
 class Chip(Section):
@@ -40,11 +40,11 @@ class Coin(Section):
         "history", "choice", "regime process; recorded path and then regimes; or 12-month blocks of history"
     )
     price: float = par(42_283.58, "USD", "price when the run opens, before the first month's return", gt=0)
-    calm_drift: float = par(0.01, "log/month", "drift in calm months")
-    calm_volatility: float = par(0.13, "log/month", "volatility in calm months", "btc_vol_monthly_2021_26", ge=0)
-    stress_drift: float = par(-0.085, "log/month", "drift in stress", "btc_drawdown_2021_22")
-    stress_volatility: float = par(0.18, "log/month", "volatility in stress", ge=0)
-    stress_jump: float = par(-0.18, "log", "jump when stress begins", "btc_worst_week_2021_26")
+    calm_drift: float = par(0.01, "log/month", "drift in calm months", ge=-1, le=1)
+    calm_volatility: float = par(0.13, "log/month", "volatility in calm months", "btc_vol_monthly_2021_26", ge=0, le=1)
+    stress_drift: float = par(-0.085, "log/month", "drift in stress", "btc_drawdown_2021_22", ge=-1, le=1)
+    stress_volatility: float = par(0.18, "log/month", "volatility in stress", ge=0, le=1)
+    stress_jump: float = par(-0.18, "log", "jump when stress begins", "btc_worst_week_2021_26", ge=-5, le=5)
     series: str = par("data/series_btc_usd_monthly.csv", "path", "monthly closes, relative to the config file")
     eth_beta: float = par(
         1.15,
@@ -54,32 +54,36 @@ class Coin(Section):
         range=(0.8, 1.6),
         because="ether moves with bitcoin, neither half nor twice as much",
     )
-    eth_volatility: float = par(0.12, "log/month", "volatility of ether of its own", ge=0)
+    eth_volatility: float = par(0.12, "log/month", "volatility of ether of its own", ge=0, le=1)
     eth_price: float = par(2_283.0, "USD", "ether at the start", gt=0)
 
 
 class Demand(Section):
     """Demand for compute."""
 
-    growth: tuple[float, ...] = par(
+    growth: Annotated[tuple[float, ...], Ends(-1.0, 1.0)] = par(
         (0.034, 0.053, 0.046, 0.040, 0.036), "log/month", "drift of demand by calendar year; the last one goes on",
         "assumption", times=(0.7, 1.3), because="fitted to recorded rents: further away those of 2024 and 2025 are missed")  # fmt: skip
-    volatility: float = par(0.03, "log/month", "volatility of demand in calm months", "rent_vol_h100_annual", ge=0)
+    volatility: float = par(
+        0.03, "log/month", "volatility of demand in calm months", "rent_vol_h100_annual", ge=0, le=1
+    )
     persistence: float = par(0.5, "ratio", "autocorrelation of demand growth", ge=0, lt=1)
     surge_probability: float = par(
         0.02, "1/month", "probability of an upward jump", "rent_growth_h100_after_trough", ge=0, le=1
     )
-    surge_size: float = par(0.10, "log", "size of an upward jump", ge=0)
-    stress_jump: float = par(-0.10, "log", "jump when an AI-demand stress begins")
-    stress_drift: float = par(-0.035, "log/month", "drift of demand in stress, in place of its growth")
-    stress_volatility: float = par(0.04, "log/month", "volatility in stress", ge=0)
+    surge_size: float = par(0.10, "log", "size of an upward jump", ge=0, le=1)
+    stress_jump: float = par(-0.10, "log", "jump when an AI-demand stress begins", ge=-5, le=5)
+    stress_drift: float = par(-0.035, "log/month", "drift of demand in stress, in place of its growth", ge=-1, le=1)
+    stress_volatility: float = par(0.04, "log/month", "volatility in stress", ge=0, le=1)
     deflation: float = par(
         0.0,
         "log/month",
         "fall of the rent that each unit of demand can pay, from efficiency gains",
         "hw_price_performance_growth",
+        ge=-1,
+        le=1,
     )
-    deflation_volatility: float = par(0.01, "log/month", "volatility of the efficiency shock", ge=0)
+    deflation_volatility: float = par(0.01, "log/month", "volatility of the efficiency shock", ge=0, le=1)
     correlation_calm: float = par(
         0.1, "ratio", "correlation of demand and bitcoin shocks in calm months", "corr_btc_ndx_30d_2024", ge=-1, le=1
     )
