@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from experiments.command import calibrate, economics, evidence, explain, sweeps, terminal
-from experiments.command.terminal import Config, Set, load_engine, make_console, print_table, write_whole
+from experiments.command.terminal import Config, Set, load_engine, make_console, print_table, say_inputs, write_whole
 
 app = typer.Typer(
     help="Leverage, defaults and fire-sale cascades in GPU-backed credit.",
@@ -93,6 +93,7 @@ def run(
     scenario = load_scenario(config, _overrides(set_, months))
     changed = set_path(scenario, twin, "--twin") if twin else None
     console = make_console(stderr=True, quiet=quiet)
+    say_inputs(console, scenario, changed)
     with console.status("Loading"):
         from experiments.run.results import check_output
     # Refused before the run, not after it.
@@ -134,7 +135,7 @@ def browse(
 
     console = make_console(stderr=True)
     config = base_config() if config is None else config
-    load_scenario(config, set_ or [])  # a fault is said here, before anything is served
+    say_inputs(console, load_scenario(config, set_ or []))  # a fault is said here, before anything is served
     with console.status("Loading"):
         from agents.rule import is_compiled_on_disk
         from simulation.browser.desk import Options
@@ -199,6 +200,7 @@ def bench(
 
     scenario = load_scenario(config, _overrides(set_, None))
     console = make_console(stderr=True)
+    say_inputs(console, scenario)
     engine = load_engine(console)
     from rich.progress import track
 

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from experiments.command import terminal
-from experiments.command.terminal import Config, Set, duration, load_engine, make_console, print_table, write_whole
+from experiments.command.terminal import (
+    Config,
+    Set,
+    duration,
+    load_engine,
+    make_console,
+    print_table,
+    say_inputs,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,6 +61,7 @@ def sweep(
     study = read_study(config, set_ or [])
     if scale > 1:
         study = read_study(config, [*(set_ or []), f"replications={scale * study.plan.replications}"])
+    say_inputs(console, study.scenario_at(0))
     load_engine(console)
     from experiments.sweeps import sweep as engine
 
@@ -218,6 +228,7 @@ def claims(
         raise typer.BadParameter("--budget and --quick are about the ranges: add --ranges")
     base = load_scenario(config or base_config(), set_ or [])
     console = make_console(stderr=True)
+    say_inputs(console, base)
     load_engine(console)
     from experiments.evidence.claims.document import chosen, write_claims
     from experiments.evidence.claims.lab import Engine, Lab, Log
@@ -282,6 +293,7 @@ def rerun(
         if "://" not in folder
         else Path("results", f"{folder.rstrip('/').rpartition('/')[2]}-run{number}")
     )
+    say_inputs(console, scenario, twin)
     engine = load_engine(console)
     result = engine(scenario, seed, replication, twin=twin)
     print(write_whole(result, out or place))

@@ -34,6 +34,7 @@ from agents.rule import source_hash
 from agents.schema import TABLES
 from agents.tables.ledger import ITEMS
 from simulation.scenario.config import input_files, scenario_hash, scenario_to_yaml
+from simulation.world.inputs.inputs import recorded
 
 PROGRAM = "gpu-firesale"
 
@@ -172,6 +173,7 @@ def _notes(name: str) -> dict[str, dict[str, str]]:
 
 def _manifest(result: Any, twin: Any, command: str, folder: Path) -> dict[str, Any]:
     """Return what is needed to repeat the run and to see whether the repetition gave the same bytes."""
+    inputs = recorded(result.scenario)
     return {
         "program": PROGRAM,
         "version": importlib.metadata.version(PROGRAM),
@@ -182,7 +184,8 @@ def _manifest(result: Any, twin: Any, command: str, folder: Path) -> dict[str, A
         "twin_hash": None if twin is None else scenario_hash(twin.scenario),
         "source_hash": source_hash(),
         "inputs": {
-            name: {"file": file, "sha256": _sha256(file)} for name, file in input_files(result.scenario).items()
+            name: {"file": file, "sha256": _sha256(file), **inputs.get(name, {})}
+            for name, file in input_files(result.scenario).items()
         },
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},

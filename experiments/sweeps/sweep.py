@@ -28,6 +28,7 @@ from simulation.scenario.config import scenario_hash, scenario_to_yaml, set_path
 from simulation.scenario.faults import ConfigError
 from simulation.scenario.scenario import Scenario
 from simulation.world.build import build_world
+from simulation.world.inputs.inputs import recorded
 from simulation.world.world import World
 
 #: Seconds of work that a chunk should hold: short enough to lose little, long enough to write few files.
@@ -79,6 +80,7 @@ class _Run:
         self.panels: list[dict[str, Any]] = []
         self.events: list[tuple[int, np.ndarray]] = []
         self.worlds: list[World] = []
+        self.scenarios: list[Scenario] = []
         self.failed = False
         self.seconds = 0.0
 
@@ -101,13 +103,14 @@ class _Run:
             scenario = self.study.scenario_at(self.point)
             twin = self.study.plan.twin
             scenarios[self.point] = [scenario, set_path(scenario, twin, "twin")] if twin else [scenario]
-        for scenario in scenarios[self.point]:
+        self.scenarios = scenarios[self.point]
+        for scenario in self.scenarios:
             self.worlds.append(build_world(scenario, *self.draw, reuse=_spare().pop() if _spare() else None))
 
     def advance(self) -> None:
         """Advance to the horizon or to the study's stop."""
-        for world in self.worlds:
-            _go(self.study, world)
+        for world, scenario in zip(self.worlds, self.scenarios, strict=True):
+            _go(self.study, world, scenario)
 
     def read(self) -> None:
         """Read the measures and what is recorded; give the worlds' memory back."""
@@ -127,7 +130,7 @@ def _spare() -> list[World]:
     return _local.spare
 
 
-def _go(study: Study, world: World) -> None:
+def _go(study: Study, world: World, scenario: Scenario) -> None:
     """Advance a world to the horizon or to the study's stop; raise InvariantError if an identity is violated."""
     when = study.plan.stop.when
     if when is None:
@@ -137,7 +140,7 @@ def _go(study: Study, world: World) -> None:
             advance(world, MONTH)
             if _reached(world, when):
                 break
-    raise_fault(world)
+    raise_fault(world, scenario)
 
 
 def _reached(world: World, when: Any) -> bool:
@@ -264,7 +267,7 @@ def manifest(study: Study, chunk: int, command: str) -> dict[str, Any]:
         "study": study_hash(study), "sources": source_hash(), "chunk": chunk, "title": study.scenario.title, "runs": study.runs,
         "points": len(study.points), "replications": study.plan.replications, "seeds": study.plan.seeds, "design": study.plan.sweep.design,
         "parameters": {a.path: list(a.values) or [a.low, a.high] for a in study.axes}, "plan": study.plan.model_dump(mode="json"),
-        "command": command, "started": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(),
+        "inputs": recorded(study.scenario_at(0)), "command": command, "started": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(),
     }  # fmt: skip
 
 

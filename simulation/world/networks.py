@@ -186,7 +186,7 @@ def _draw(
     rng = stream(seed, replication, "funding")
     debtors = np.flatnonzero(wholesale)
     creditors = np.flatnonzero(np.array(kinds) == 0)
-    limits = np.zeros(0)
+    limits: np.ndarray = np.zeros(0)
     if funding is not None:
         lines = funding.pairs
         limits = funding.limit if funding.limit is not None else limits

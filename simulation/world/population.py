@@ -233,9 +233,9 @@ def operator_table(scenario: Scenario, seed: int, replication: int) -> Rows:
         clouds["contract_share"][clouds["site_power"] >= least] = n.flagship_share
     _take(clouds, inputs.neoclouds, "kind")
     miners = _operators(OperatorKind.MINER, m, inputs.miners, stream(seed, replication, "miners"))
-    _take(miners, inputs.miners, "kind", "rig_value")
-    given = inputs.miners is not None and "rig_value" in inputs.miners
-    miners["rig_value"] = inputs.miners.columns["rig_value"] if given else miners["hashrate"] * m.rig_price
+    _take(miners, inputs.miners, "kind")
+    if inputs.miners is None or "rig_value" not in inputs.miners:
+        miners["rig_value"] = miners["hashrate"] * m.rig_price
     both = np.concatenate([words(clouds), words(miners)])
     return both.reshape(-1).view(clouds.dtype).view(Rows)
 

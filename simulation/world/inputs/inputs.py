@@ -9,6 +9,7 @@ from agents.tables.buyers import BUYER_KINDS, BuyerKind
 from agents.tables.customers import CUSTOMER_KINDS
 from agents.tables.lenders import LENDER_KINDS, LenderKind
 from simulation.scenario.config import input_files
+from simulation.scenario.document import base_config
 from simulation.scenario.faults import ConfigError, Fault
 from simulation.scenario.kept import kept
 from simulation.scenario.scenario import Scenario
@@ -47,6 +48,26 @@ class Inputs(NamedTuple):
     drivers: Path | None
     series: Series | None
     said: tuple[Said, ...]
+
+
+def users_files(scenario: Scenario) -> list[str]:
+    """Return the tables that a scenario reads and that did not come with the program."""
+    shipped = base_config().parent
+    return [str(path) for path in input_files(scenario).values() if shipped not in path.parents]
+
+
+def told(scenario: Scenario) -> list[str]:
+    """Return a line for each table of the user's, and for those of the program of which there is something to say."""
+    users = users_files(scenario)
+    return [str(said) for said in read_inputs(scenario).said if said.file in users or said.notes]
+
+
+def recorded(scenario: Scenario) -> dict[str, dict[str, Any]]:
+    """Return what a record of a run says of each table by parameter: rows, dialect, parameters in whose place it stands."""
+    return {
+        said.parameter: {"rows": said.rows, "read_as": list(said.notes), "instead_of": list(said.instead_of)}
+        for said in read_inputs(scenario).said
+    }
 
 
 @kept

@@ -61,7 +61,7 @@ def read_drivers(path: str, start: int, months: int, chips: tuple[str, ...]) -> 
 @lru_cache(maxsize=64)
 def _drivers(table: TableRead, start: int, months: int, chips: tuple[str, ...]) -> Path:
     axis = _axis(table, start)
-    faults = []
+    faults: list[Fault] = []
     columns = dict(table.columns)
     if "block_chip" in table:
         codes, faults = _chips(table, chips)
