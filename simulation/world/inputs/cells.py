@@ -21,6 +21,11 @@ _MISSING = frozenset(["", "na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "n
 _TRUTH = {"true": "1", "false": "0"}
 #: Larger numbers than any amount of a run: above it a dollar is lost in rounding.
 MOST = 1e15
+#: Of some units there is less in the world: a terawatt, all bitcoins, and prices a thousand times those on record.
+_IN_THE_WORLD = {
+    "kW": 1e9, "BTC": 2.1e7, "ETH": 1e9, "GPU": 1e9, "PH/s": 1e9, "J/TH": 1e6, "USD/kWh": 1e3, "USD/kW-month": 1e6, "USD/kW": 1e7,
+    "USD/month": 1e12, "USD/perf-h": 1e5, "ratio": 1e6, "elasticity": 1e6, "1/month": 1e2, "day": 1e5,
+}  # fmt: skip
 #: Numbers of months from which on years or dates without hyphens are meant.
 _YEAR = 1000
 
@@ -47,8 +52,9 @@ class Bounds(NamedTuple):
         if value > self.most or (self.open_most and value == self.most):
             hint = "; write 70 % as 0.7" if 1.0 <= self.most < value <= 100.0 and unit in ("share", "ratio") else ""
             return f"must be {'below' if self.open_most else 'at most'} {self.most:g}{_unit(unit)}, is {shown}{hint}"
-        if abs(value) > MOST:
-            return f"must be at most {MOST:g}{_unit(unit)}, is {shown}"
+        most = _IN_THE_WORLD.get(unit, MOST)
+        if abs(value) > most:
+            return f"must be at most {most:g}{_unit(unit)}, is {shown}"
         return ""
 
 
