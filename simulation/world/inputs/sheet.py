@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import re
@@ -106,14 +107,13 @@ def _separator(text: str, known: frozenset[str]) -> str:
         return told[1]
     found = []
     for order, separator in enumerate(_SEPARATORS):
-        rows = _rows(_Lines(text), separator)
-        try:
-            first = [next(rows, Row(1, []))]
-            names = first[0].cells
-            first += [row for row, _ in zip(rows, range(_LOOKED_AT), strict=False)]
-        except csv.Error:
-            names = first[0].cells if first else []
-            first = []
+        first: list[Row] = []
+        with contextlib.suppress(csv.Error):  # of a separator that is not the one, or said where the rows are read
+            for row in _rows(_Lines(text), separator):
+                first.append(row)
+                if len(first) > _LOOKED_AT:
+                    break
+        names = first[0].cells if first else []
         agree = sum(len(row.cells) in (len(names), len(names) + 1) for row in first[1:])
         found.append((len(known.intersection(names)), len(names) > 1 and agree > 0, agree, -order, separator))
     return max(found)[-1]

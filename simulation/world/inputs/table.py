@@ -163,12 +163,12 @@ def _of_header(sheet: Sheet, parameter: str, specs: dict[str, Spec], required: t
 
 
 def _of_lengths(sheet: Sheet, parameter: str) -> list[Fault]:
-    """Return a fault for each row that has not as many fields as the header."""
+    """Return a fault for each row that has not as many fields as the header, or nothing in any."""
     width = sheet.fields[-1]
     return [
         Fault(f"{sheet.path}:{row.line}:1", parameter, _length(row, width))
         for row in sheet.rows
-        if len(row.cells) != width
+        if len(row.cells) != width or not any(row.cells)
     ]
 
 
