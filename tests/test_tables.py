@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 
 import numpy as np
 import pytest
@@ -21,8 +22,8 @@ from simulation.world.build import build_world
 from simulation.world.drivers import draw_paths
 from simulation.world.inputs import columns
 from simulation.world.inputs.inputs import read_inputs
-from simulation.world.inputs.paths import DRIVERS
-from tests.conftest import BASE, BASE_FILE
+from simulation.world.inputs.paths import DRIVERS, SERIES
+from tests.conftest import BASE, BASE_FILE, ROOT
 
 #: A market of some twenty agents for ten months, in which stress comes early.
 SMALL = set_path(
@@ -769,3 +770,13 @@ def test_every_good_table_runs(put):
         play(with_file(parameter, put(text)), 1)
     known = {spec.name for spec in DRIVERS if not spec.because}
     assert set(GOOD["drivers.file"].split("\n")[0].split(",")) <= known
+
+
+def test_the_document_says_which_columns_and_exit_codes_there_are():
+    text = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+    codes = text.partition("## Exit codes")[2]
+    assert [int(code) for code in re.findall(r"^\| (\d+) \|", codes, re.M)] == [0, 2, 3, 4, 130]
+    for specs in (DRIVERS, SERIES):
+        assert all(f"`{spec.name}`" in text for spec in specs)
+    for parameter in GOOD:
+        assert f"`{parameter}`" in text

@@ -3,7 +3,8 @@
 Only what a command needs is imported, when it needs it: ``firesale --help`` and ``firesale explain`` load
 neither the engine nor the figures.
 
-Exit codes: 0 done, 2 something asked for is wrong, 3 the engine violated an identity, 130 interrupted.
+Exit codes: 0 done, 2 something asked for is wrong, 3 an identity is violated or a result is no number, 4 runs of a sweep failed,
+130 interrupted.
 """
 
 from __future__ import annotations

@@ -45,6 +45,11 @@ class Bounds(NamedTuple):
     open_least: bool = False
     open_most: bool = False
 
+    def __str__(self) -> str:
+        low = f"{'above' if self.open_least else 'at least'} {self.least:g}" if self.least > -math.inf else ""
+        high = f"{'below' if self.open_most else 'at most'} {self.most:g}" if self.most < math.inf else ""
+        return ", ".join(filter(None, (low, high)))
+
     def broken(self, value: float, unit: str, shown: str) -> str:
         """Return what is wrong with a value that was written as ``shown``, "" if nothing is."""
         if value < self.least or (self.open_least and value == self.least):
