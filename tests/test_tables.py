@@ -579,6 +579,7 @@ def test_edges_by_name_are_those_by_number(put):
         ("funding", "creditor,debtor\n0,5\n", "t.csv:2:2: networks.funding_file: debtor: 5 is not a row number from 0 to 4"),
         ("contacts", "seller,buyer\n0,3\n", "t.csv:2:2: networks.contacts_file: buyer: 3 is not a row number from 6 to 26"),
         ("contacts", "seller,buyer\n0,27\n", "t.csv:2:2: networks.contacts_file: buyer: 27 is not a row number from 6 to 26"),
+        ("contacts", "seller,buyer\n27,9\n", "t.csv:2:1: networks.contacts_file: seller: 27 is not a row number from 0 to 26"),
         ("contacts", "seller,buyer\n7,7\n", "t.csv:2:2: networks.contacts_file: buyer: 7 is its own seller"),
     ],
 )  # fmt: skip

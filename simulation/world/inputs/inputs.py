@@ -142,7 +142,7 @@ def _edges(
         "networks.funding_file", read_edges, "networks.funding_file", (debtors._replace(column="creditor"), debtors),
         limits=True,
     )  # fmt: skip
-    # Sellers are all nodes but the outside investors and the backstop; to call are operators and buyers.
+    # Sellers are all nodes but the backstop; to call are operators and buyers.
     yield read(
         "networks.contacts_file", read_edges, "networks.contacts_file",
         (Side("seller", 0, nodes + n_o + n_b - 1, (*of_lenders, *ends)), Side("buyer", nodes, nodes + n_o + n_b - 1, ends)),
