@@ -58,7 +58,11 @@ def rule_files() -> list[Path]:
     """Return the modules that hold rules or declarations that rules compile in, in a fixed order."""
     files = [p for folder in ("agents", "simulation") for p in (_ROOT / folder).rglob("*.py")]
     engine = [p for p in files if "browser" not in p.parts]
-    return sorted(p for p in engine if "tables" in p.parts or _HOLDS_RULES.search(p.read_text(encoding="utf-8")))
+    return sorted(
+        p
+        for p in engine
+        if "tables" in p.relative_to(_ROOT).parts or _HOLDS_RULES.search(p.read_text(encoding="utf-8"))
+    )
 
 
 @cache

@@ -30,7 +30,10 @@ TABLES: dict[str, Table] = {}
 
 
 class Column(NamedTuple):
-    """One column: ``kind`` is ``"f8"`` or ``"i8"``; ``codes`` names the values of an enumerated column."""
+    """One column: ``kind`` is ``"f8"`` or ``"i8"``; ``codes`` names the values of an enumerated column.
+
+    ``given`` says that a user's table of agents may hold it: all other columns are state, which the run works out.
+    """
 
     name: str
     kind: str
@@ -38,6 +41,7 @@ class Column(NamedTuple):
     meaning: str
     default: float = 0
     codes: tuple[str, ...] = ()
+    given: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,14 +125,14 @@ def copied(table: np.ndarray) -> np.ndarray:
     return words(table).copy().reshape(-1).view(table.dtype)
 
 
-def f(name: str, unit: str, meaning: str, default: float = 0.0) -> Column:
+def f(name: str, unit: str, meaning: str, default: float = 0.0, *, given: bool = False) -> Column:
     """A real column."""
-    return Column(name, "f8", unit, meaning, default)
+    return Column(name, "f8", unit, meaning, default, given=given)
 
 
-def i(name: str, unit: str, meaning: str, default: int = 0) -> Column:
+def i(name: str, unit: str, meaning: str, default: int = 0, *, given: bool = False) -> Column:
     """An integer column (an index, a month, a count); -1 means none."""
-    return Column(name, "i8", unit, meaning, default)
+    return Column(name, "i8", unit, meaning, default, given=given)
 
 
 def labels(codes: type[IntEnum]) -> tuple[str, ...]:
@@ -138,6 +142,6 @@ def labels(codes: type[IntEnum]) -> tuple[str, ...]:
     return tuple(c.name.lower() for c in codes)
 
 
-def code(name: str, meaning: str, codes: type[IntEnum]) -> Column:
+def code(name: str, meaning: str, codes: type[IntEnum], *, given: bool = False) -> Column:
     """An enumerated column: its values are the members of ``codes``."""
-    return Column(name, "i8", "code", meaning, 0, labels(codes))
+    return Column(name, "i8", "code", meaning, 0, labels(codes), given)

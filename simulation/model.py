@@ -80,7 +80,7 @@ class ComputeCreditModel(mesa.Model):
             self.running = False
             return
         advance(self.world, MONTH)
-        raise_fault(self.world)
+        raise_fault(self.world, self.config)
         self.datacollector.collect(self)
         self.running = not self.finished
 
@@ -91,7 +91,7 @@ class ComputeCreditModel(mesa.Model):
             return
         month = self.month
         advance(self.world, STEP)
-        raise_fault(self.world)
+        raise_fault(self.world, self.config)
         if self.month > month:
             self.datacollector.collect(self)
         self.running = not self.finished

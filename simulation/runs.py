@@ -23,9 +23,11 @@ from agents.tables.lots import LOT
 from agents.tables.operators import OPERATOR
 from agents.tables.orders import ORDER
 from simulation.month import HORIZON, PHASES, advance
+from simulation.record.finite import first_not_finite
 from simulation.record.summary import summarise
 from simulation.scenario.scenario import Scenario
 from simulation.world.build import build_world
+from simulation.world.inputs.inputs import users_files
 from simulation.world.panel import CHIP_PANEL, KIND_PANEL, PANEL, PATH
 from simulation.world.world import World, node_name, tables
 
@@ -132,9 +134,21 @@ class Result:
 KINDS = [*LENDER_KINDS, "neocloud", "miner", *BUYER_KINDS]
 
 
-def raise_fault(world: World) -> None:
-    """Raise InvariantError when the world stopped on a violated identity."""
+#: Who is to blame for a run that stops: nobody but the model where all that it was given was checked.
+_OF_MODEL = "This is a fault of the model, not of your input: please report the config and the seed."
+_OF_FILES = (
+    "The run reads {files}: what stands there was checked cell by cell, but together it may ask for what no market can do. "
+    "Look there first; if nothing is odd, please report the config, the files and the seed."
+)
+
+
+def raise_fault(world: World, scenario: Scenario | None = None) -> None:
+    """Raise InvariantError when the world stopped on a violated identity, or when its results hold what is no number.
+
+    The message names the files that ``scenario`` reads.
+    """
     if world.clock["fault"][0] == 0:
+        _raise_not_finite(world, scenario)
         return
     clock = world.clock[0]
     what = FAULTS[clock.fault]
@@ -146,17 +160,28 @@ def raise_fault(world: World) -> None:
     )
     if clock.fault == Fault.FLOWS:
         who = SECTORS[clock.fault_node]
-    raise InvariantError(
-        f"{what} ({where}; {who}; by {clock.fault_usd:,.2f}). This is a fault of the model, not of your input: "
-        "please report the config and the seed."
-    )
+    raise InvariantError(f"{what} ({where}; {who}; by {clock.fault_usd:,.2f}). {_blame(scenario)}")
+
+
+def _raise_not_finite(world: World, scenario: Scenario | None) -> None:
+    place = first_not_finite(world)
+    if place is not None:
+        raise InvariantError(
+            f"not a finite number (month {place.month}; {place.table}.{place.column} is {place.value:g}). {_blame(scenario)}"
+        )
+
+
+def _blame(scenario: Scenario | None) -> str:
+    """Return who is to blame for a fault of a run: the model, unless the scenario reads tables of the user's."""
+    files = users_files(scenario) if scenario is not None else []
+    return _OF_FILES.format(files=", ".join(files)) if files else _OF_MODEL
 
 
 def play(scenario: Scenario, seed: int = 1, replication: int = 0) -> World:
     """Build a world and advance it to the horizon; raise InvariantError if an identity is violated."""
     world = build_world(scenario, seed, replication)
     advance(world, HORIZON)
-    raise_fault(world)
+    raise_fault(world, scenario)
     return world
 
 
@@ -180,7 +205,7 @@ def run(
     built = time.perf_counter()
     advance(world, HORIZON)
     ran = time.perf_counter()
-    raise_fault(world)
+    raise_fault(world, scenario)
     result = Result(scenario, seed, replication, world, summarise(world))
     result.seconds = {"build": built - started, "kernels": ran - built, "compiled_before": float(compiled)}
     if amplification:

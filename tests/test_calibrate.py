@@ -567,9 +567,11 @@ def test_a_fact_published_later_may_cover_an_earlier_time(toy, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("month,usd\n2024-01,x\n", "s.csv:2: 'x' is not a number"),
-        ("month,usd\nJanuary,1\n", "s.csv:2: 'January' is no month"),
-        ("month,usd\n2024-01,1\n2024-01-05,2\n", "s.csv:3: a second row for 2024-01"),
+        ("month,usd\n2024-01,x\n", "s.csv:2:2: 'x' is not a number"),
+        ("month,usd\nJanuary,1\n", "s.csv:2:1: 'January' is no month"),
+        ("month,usd\n2024-01,1\n2024-01-05,2\n", "s.csv:3:1: a second row for 2024-01"),
+        ("month,usd\n2024-01,1,5\n", "s.csv:2: has 3 fields, the header has 2"),
+        ("month,usd\n2024-02-30,1\n", "s.csv:2:1: '2024-02-30' is no month"),
         ("day,usd\n2024-01,1\n", "neither a column 'month' nor 'date'"),
     ],
 )
@@ -577,6 +579,11 @@ def test_faults_of_a_series_are_located(tmp_path, text, words):
     (tmp_path / "s.csv").write_text(text)
     with pytest.raises(ValueError, match=re.escape(words)):
         read_series(tmp_path / "s.csv", "usd", {})
+
+
+def test_a_series_is_read_in_the_dialect_that_it_is_written_in(tmp_path):
+    (tmp_path / "s.csv").write_bytes(b'"month";"usd"\r\n# a word\r\n2024-02-29;0,25\r\n2024-01-31;1,5\r\n')
+    assert read_series(tmp_path / "s.csv", "usd", {}) == {ordinal("2024-01"): 1.5, ordinal("2024-02"): 0.25}
 
 
 def test_a_recorded_series_is_read_as_a_run_is():

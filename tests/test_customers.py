@@ -86,7 +86,7 @@ def test_a_file_of_operators_may_name_customers(tmp_path):
 
 @pytest.mark.parametrize(
     ("value", "changes", "words"),
-    [(41, {}, "no customer 41: the customers are 0 to 40"), (-2, {}, "no customer -2"), (0, NOBODY, "there are no customers")],
+    [(41, {}, "no customer 41: the customers are 0 to 40"), (-2, {}, "must be at least -1 (customer), is -2"), (0, NOBODY, "there are no customers")],
 )  # fmt: skip
 def test_a_file_that_names_nobody_is_told_so(tmp_path, value, changes, words):
     path = tmp_path / "clouds.csv"

@@ -73,7 +73,7 @@ def test_every_data_file_is_described():
     [
         "README.md",
         "CONTRIBUTING.md",
-        *(f"docs/{name}.md" for name in ("calibration", "claims", "odd", "sweeps", "teaching", "validation")),
+        *(f"docs/{name}.md" for name in ("calibration", "claims", "odd", "sweeps", "tables", "teaching", "validation")),
     ],
 )
 def test_links_lead_somewhere(name):

@@ -31,6 +31,7 @@ from experiments.command.terminal import (
     make_console,
     print_table,
     say_compiling,
+    say_inputs,
     write_whole,
 )
 
@@ -131,6 +132,7 @@ def run(
     scenario = load_scenario(config, _overrides(set_, months))
     changed = set_path(scenario, twin, "--twin") if twin else None
     console = make_console(stderr=True, quiet=quiet)
+    say_inputs(console, scenario, changed)
     with console.status("Loading"):
         from experiments.run.folder import check_output, identity
     place = Path("results", f"{config.stem}-seed{seed}") if out is None else out
@@ -179,7 +181,7 @@ def browse(
 
     console = make_console(stderr=True)
     config = base_config() if config is None else config
-    load_scenario(config, set_ or [])  # a fault is said here, before anything is served
+    say_inputs(console, load_scenario(config, set_ or []))  # a fault is said here, before anything is served
     with console.status("Loading"):
         from agents.rule import is_compiled_on_disk
         from simulation.browser.desk import Options
@@ -243,6 +245,7 @@ def bench(
 
     scenario = load_scenario(config, _overrides(set_, None))
     console = make_console(stderr=True)
+    say_inputs(console, scenario)
     engine = load_engine(console)
     from rich.progress import track
 

@@ -147,6 +147,17 @@ def say_compiling(console: Console) -> None:
     console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
+def say_inputs(console: Console, *scenarios: Any) -> None:
+    """Read the tables that scenarios name and say a line of each: how it was read, which parameters it replaces.
+
+    Raises ConfigError, before anything is compiled or run.
+    """
+    with console.status("Loading"):
+        from simulation.world.inputs.inputs import told
+    for line in dict.fromkeys(line for scenario in scenarios if scenario is not None for line in told(scenario)):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
 def write_whole(
     result: Any,
     folder: Path,

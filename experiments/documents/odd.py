@@ -32,6 +32,7 @@ from simulation.scenario.declare import said
 from simulation.scenario.walking import declared
 from simulation.schedule import by_table, tables_of
 from simulation.schedule import schedule as derived_schedule
+from simulation.world.inputs.columns import BUYERS, LENDERS, MINERS, NEOCLOUDS
 from simulation.world.panel import CHIP_PANEL, KIND_PANEL, PANEL, PATH
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "odd.md"
@@ -72,6 +73,18 @@ def columns(tables: Iterable[Table]) -> str:
 
 def _meaning(column: Column) -> str:
     return f"{column.meaning} ({', '.join(column.codes)})" if column.codes else column.meaning
+
+
+def given() -> str:
+    """Return the columns that users' tables of agents may have, with their bounds and the parameters in whose place they stand."""
+    tables = {"lenders": LENDERS, "neoclouds": NEOCLOUDS, "miners": MINERS, "buyers": BUYERS}
+    rows = []
+    for section, specs in tables.items():
+        for spec in (spec for spec in specs if not spec.because):
+            instead = ", ".join(f"`{name}`" for name in spec.parameters)
+            holds = ", ".join(spec.choices) or str(spec.bounds)
+            rows.append((f"`{section}.file`", f"`{spec.name}`", spec.unit, holds, instead))
+    return markdown(("table", "column", "unit", "holds", "in the place of"), rows)
 
 
 def parameters() -> str:
@@ -145,6 +158,7 @@ BLOCKS = {
     "schedule": schedule,
     "state": lambda: columns(STATE),
     "records": lambda: columns(RECORDS),
+    "given": given,
     "parameters": parameters,
     "flows": flows,
     "measures": measures,

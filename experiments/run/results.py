@@ -35,6 +35,7 @@ from experiments.inputs import inputs, names
 from experiments.output import OutputError, sha256, sync, unwritable
 from experiments.run.folder import PROGRAM, Placed, check_output, identity, is_results, put, temporary
 from simulation.scenario.config import scenario_to_yaml
+from simulation.world.inputs.inputs import recorded
 
 FRAMES = ("panel", "chip_panel", "kind_panel", "events", "trades", "flows")
 
@@ -121,7 +122,8 @@ def _write_all(result: Any, twin: Any, work: Path, here: dict[str, Any], command
     if twin is not None:
         (work / "twin").mkdir()
         _write_run(twin, work / "twin", scenario_to_yaml(twin.scenario, names(twin.scenario, theirs, "../")))
-    files = {name: {"file": kept.name, "sha256": kept.sha256} for name, kept in found.items()}
+    read = recorded(result.scenario)
+    files = {name: {"file": kept.name, "sha256": kept.sha256, **read.get(name, {})} for name, kept in found.items()}
     theirs_too = (
         {} if twin is None else {"twin_inputs": {n: {"file": k.name, "sha256": k.sha256} for n, k in theirs.items()}}
     )

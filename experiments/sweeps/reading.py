@@ -72,7 +72,8 @@ def simulate(
         raise ValueError(f"{len(theta)} values for {len(names)} parameters")
     scenario = _base(str(config or base_config()))
     values = {name: float(value) for name, value in zip(names, theta, strict=True)}
-    world = build_world(set_path(scenario, values | {"run.months": months}, "simulate"), seed)
+    scenario = set_path(scenario, values | {"run.months": months}, "simulate")
+    world = build_world(scenario, seed)
     advance(world, HORIZON)
-    raise_fault(world)
+    raise_fault(world, scenario)
     return np.column_stack([world.panel[column] for column in columns])

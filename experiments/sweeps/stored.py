@@ -23,6 +23,7 @@ from simulation.scenario.config import scenario_hash, scenario_to_yaml, set_path
 from simulation.scenario.faults import ConfigError
 from simulation.scenario.kept import kept as once
 from simulation.scenario.scenario import Scenario
+from simulation.world.inputs.inputs import recorded
 
 #: From so many points on a list is kept as a CSV file: YAML takes a millisecond a point to read.
 _MANY_POINTS = 500
@@ -65,7 +66,7 @@ def manifest(study: Study, chunk: int, command: str) -> dict[str, Any]:
         "points": len(study.points), "replications": study.plan.replications, "seeds": study.plan.seeds, "design": study.plan.sweep.design,
         "parameters": {a.path: list(a.values) or [a.low, a.high] for a in there.axes},
         "plan": there.plan.model_dump(mode="json", exclude={"sweep": {"points"}}),
-        "inputs": {file.name: file.sha256 for file in _all_files(study)},
+        "inputs": {file.name: file.sha256 for file in _all_files(study)}, "tables": recorded(study.scenario_at(0)),
         "command": command, "started": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions(),
     }  # fmt: skip
 

@@ -75,6 +75,7 @@ class _Run:
         self.panels: list[dict[str, Any]] = []
         self.events: list[tuple[int, np.ndarray]] = []
         self.worlds: list[World] = []
+        self.scenarios: list[Scenario] = []
         self.failed = False
         self.seconds = 0.0
 
@@ -97,13 +98,14 @@ class _Run:
             scenario = self.study.scenario_at(self.point)
             twin = self.study.plan.twin
             scenarios[self.point] = [scenario, set_path(scenario, twin, "twin")] if twin else [scenario]
-        for scenario in scenarios[self.point]:
+        self.scenarios = scenarios[self.point]
+        for scenario in self.scenarios:
             self.worlds.append(build_world(scenario, *self.draw, reuse=_spare().pop() if _spare() else None))
 
     def advance(self) -> None:
         """Advance to the horizon or to the study's stop."""
-        for world in self.worlds:
-            _go(self.study, world)
+        for world, scenario in zip(self.worlds, self.scenarios, strict=True):
+            _go(self.study, world, scenario)
 
     def read(self) -> None:
         """Read the measures and what is recorded; give the worlds' memory back."""
@@ -123,7 +125,7 @@ def _spare() -> list[World]:
     return _local.spare
 
 
-def _go(study: Study, world: World) -> None:
+def _go(study: Study, world: World, scenario: Scenario) -> None:
     """Advance a world to the horizon or to the study's stop; raise InvariantError if an identity is violated."""
     when = study.plan.stop.when
     if when is None:
@@ -133,7 +135,7 @@ def _go(study: Study, world: World) -> None:
             advance(world, MONTH)
             if _reached(world, when):
                 break
-    raise_fault(world)
+    raise_fault(world, scenario)
 
 
 def _reached(world: World, when: Any) -> bool:

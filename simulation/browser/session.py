@@ -322,7 +322,7 @@ class Session:
                 except ValueError:
                     continue  # in the twin this agent has failed already
             advance(world, MONTH)
-            raise_fault(world)
+            raise_fault(world, self.twin_scenario)
         self.twin = Result(self.twin_scenario, self.seed, 0, world, summarise(world))
 
     # --- text --------------------------------------------------------------------------------------------------

@@ -33,13 +33,13 @@ def build_world(
     operators = operator_table(scenario, seed, replication)
     buyers = buyer_table(scenario, seed, replication)
     customers = customer_table(scenario, seed, replication)
-    meet_customers(scenario, operators, customers, seed, replication)
+    meet_customers(operators, customers, seed, replication)
     chips = chip_table(scenario)
     nets = build_networks(scenario, lenders, len(operators), len(buyers), seed, replication)
     taste = draw_tastes(scenario, len(operators), seed, replication)
     world = allocate(
-        build_terms(scenario), chips, lenders, operators, buyers, customers, line_table(scenario, lenders, nets.lines),
-        draw_paths(scenario, seed, replication), nets[:2], nets[3:], taste,
+        build_terms(scenario), chips, lenders, operators, buyers, customers, line_table(scenario, lenders, nets.lines, nets.limits),
+        draw_paths(scenario, seed, replication), nets[:2], nets[4:], taste,
         strip_grid(scenario, np.append(operators["hurdle"], buyers["hurdle"])), initial_lots=len(operators) * len(chips),
         tape=tape, reuse=reuse,
     )  # fmt: skip

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from functools import lru_cache
-
 import numpy as np
 
 from agents.rule import entry
-from agents.schema import Rows, column_names
+from agents.schema import Rows
 from simulation.scenario.kept import kept
 from simulation.scenario.scenario import Scenario
+from simulation.world.inputs.inputs import read_inputs
+from simulation.world.inputs.paths import BLOCK
 from simulation.world.panel import PATH
 from simulation.world.streams import stream
-
-_BLOCK = 12
 
 
 def draw_paths(scenario: Scenario, seed: int, replication: int) -> Rows:
@@ -38,8 +35,10 @@ def draw_paths(scenario: Scenario, seed: int, replication: int) -> Rows:
         paths["block_units"][block.month] = block.units
         paths["block_chip"][block.month] = [chip.name for chip in scenario.chips].index(block.chip)
         paths["block_days"][block.month] = block.days
-    if scenario.drivers.file:
-        _overlay(scenario.drivers.file, paths)
+    given = read_inputs(scenario).drivers
+    if given is not None:
+        for name, values in given.columns.items():
+            paths[name][given.first : given.first + len(values)] = values
     return paths.view(Rows)
 
 
@@ -93,16 +92,16 @@ def _coin_returns(scenario: Scenario, paths: np.ndarray, shock: np.ndarray, unif
     returns = drift + np.where(stress, coin.stress_volatility, coin.calm_volatility) * shock
     if coin.path == "regime":
         return returns
-    start, recorded = read_series(coin.series, os.path.getmtime(coin.series))
-    year, month = map(int, scenario.run.start.split("-"))
-    offset = year * 12 + month - 1 - start
+    series = read_inputs(scenario).series
+    assert series is not None  # both processes read it
+    recorded = series.returns
     if coin.path == "history":
         # The recorded path as far as it goes, but never into the months in which stress can begin.
-        known = recorded[max(0, offset) :][: min(len(returns), scenario.drivers.regimes.first_month)]
+        known = recorded[-series.first :][: min(len(returns), scenario.drivers.regimes.first_month)]
         returns[: len(known)] = known
         return returns
-    first = (uniform[::_BLOCK] * (len(recorded) - _BLOCK + 1)).astype(int)
-    return np.concatenate([recorded[k : k + _BLOCK] for k in first])[: len(returns)]
+    first = (uniform[::BLOCK] * (len(recorded) - BLOCK + 1)).astype(int)
+    return np.concatenate([recorded[k : k + BLOCK] for k in first])[: len(returns)]
 
 
 @kept
@@ -131,43 +130,3 @@ def carry_over(noise, persistence):
     """Add to each month's noise the share ``persistence`` of the month before."""
     for month in range(1, len(noise)):
         noise[month] = persistence * noise[month - 1] + noise[month]
-
-
-@lru_cache(maxsize=8)
-def read_series(path: str, changed: float) -> tuple[int, np.ndarray]:
-    """Return (first month as year*12+month-1, log returns) of a CSV with columns ``month`` and ``close_usd``.
-
-    The first return belongs to the second row's month. ``changed`` (the file's time) keys the cache.
-    """
-    from simulation.world.tables_csv import read_rows
-
-    rows = read_rows(
-        path,
-        "drivers.coin.series",
-        {"month": str, "close_usd": float, "log_return": str, "note": str},
-        required=("month", "close_usd"),
-    )
-    year, month = map(int, rows["month"][1].split("-"))
-    return year * 12 + month - 1, np.diff(np.log(np.array(rows["close_usd"])))
-
-
-def _overlay(path: str, paths: np.ndarray) -> None:
-    """Replace the drawn columns that a CSV file has, from its first month on."""
-    from simulation.world.tables_csv import read_rows
-
-    columns = {name: float for name in column_names(paths)}
-    for name, values in read_rows(path, "drivers.file", {"month": float, **columns}, required=("month",)).items():
-        if name == "rent" and min(values) < 0.0:
-            from simulation.scenario.faults import ConfigError, Fault
-
-            raise ConfigError(
-                [
-                    Fault(
-                        path,
-                        "drivers.file: rent",
-                        f"must not be negative, is {min(values)}; 0 lets the rental market clear",
-                    )
-                ]
-            )
-        if name != "month":
-            paths[name][: len(values)] = values[: len(paths)]

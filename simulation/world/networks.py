@@ -14,6 +14,8 @@ from agents.tables.lines import LINE
 from simulation.scenario.agents import Networks
 from simulation.scenario.kept import kept
 from simulation.scenario.scenario import Scenario
+from simulation.world.inputs.edges import Edges
+from simulation.world.inputs.inputs import read_inputs
 from simulation.world.population import lender_kinds
 from simulation.world.streams import stream
 
@@ -24,6 +26,7 @@ class Nets(NamedTuple):
     bank_ptr: np.ndarray
     bank: np.ndarray
     lines: np.ndarray  # n x 2, by debtor
+    limits: np.ndarray  # their sizes (USD), empty where they are not given
     contact_ptr: np.ndarray
     contact: np.ndarray
     contact_hops: np.ndarray
@@ -114,28 +117,6 @@ def widen_contacts(ptr, direct, limit, out_ptr, out, hops, seen):
     return write
 
 
-def _edges(path: str, parameter: str, names: tuple[str, str], sizes: tuple[int, int]) -> np.ndarray:
-    """Return an edge list n x 2 of row numbers from a CSV file; raises ConfigError on rows that do not exist."""
-    from simulation.scenario.faults import ConfigError, Fault
-    from simulation.world.tables_csv import read_rows
-
-    data = read_rows(path, parameter, {names[0]: float, names[1]: float}, required=names)
-    edges = np.array([data[name] for name in names]).T
-    faults = [
-        Fault(
-            f"{path}:{row + 2}:{side + 1}",
-            f"{parameter}: {names[side]}",
-            f"{edges[row, side]:g} is not a row number from 0 to {sizes[side] - 1}",
-        )
-        for row in range(len(edges))
-        for side in (0, 1)
-        if not (0 <= edges[row, side] < sizes[side] and edges[row, side] == int(edges[row, side]))
-    ]
-    if faults:
-        raise ConfigError(faults)
-    return edges.astype(np.int64)
-
-
 def _group(edges: np.ndarray, rows: int) -> Ties:
     return _rows([np.unique(edges[edges[:, 0] == row, 1]) for row in range(rows)])
 
@@ -177,7 +158,9 @@ def build_networks(
     key = (seed, replication + 1) if net.redraw else (net.seed, 0)
     kinds = tuple(lenders.view(np.ndarray)["kind"].tolist())
     size, wholesale = _by_kind(scenario)
-    return _draw(net, scenario.lenders.links, kinds, size, wholesale, n_operators, n_buyers, *key)
+    inputs = read_inputs(scenario)
+    given = (inputs.lending, inputs.funding, inputs.contacts)
+    return _draw(net, scenario.lenders.links, kinds, size, wholesale, n_operators, n_buyers, given, *key)
 
 
 @kept
@@ -190,20 +173,23 @@ def _by_kind(scenario: Scenario) -> tuple[tuple[float, ...], tuple[bool, ...]]:
 @lru_cache(maxsize=16)
 def _draw(
     net: Networks, links: int, kinds: tuple[int, ...], sizes: tuple[float, ...], funded: tuple[bool, ...], n_o: int, n_b: int,
-    seed: int, replication: int,
+    given: tuple[Edges | None, Edges | None, Edges | None], seed: int, replication: int,
 ) -> Nets:  # fmt: skip
+    lending, funding, known = given
     n_l = len(kinds)
     size, wholesale = np.array([sizes[k] for k in kinds[:-1]]), [funded[k] for k in kinds]
     rng = stream(seed, replication, "lending")
-    if net.lending_file:
-        banks = _group(_edges(net.lending_file, "networks.lending_file", ("operator", "lender"), (n_o, n_l - 1)), n_o)
+    if lending is not None:
+        banks = _group(lending.pairs, n_o)
     else:
         banks = _choose(rng, _weights(net.lending, size, rng), n_o, links, net.lending == "erdos_renyi")
     rng = stream(seed, replication, "funding")
     debtors = np.flatnonzero(wholesale)
     creditors = np.flatnonzero(np.array(kinds) == 0)
-    if net.funding_file:
-        lines = _edges(net.funding_file, "networks.funding_file", ("creditor", "debtor"), (n_l - 1, n_l - 1))
+    limits: np.ndarray = np.zeros(0)
+    if funding is not None:
+        lines = funding.pairs
+        limits = funding.limit if funding.limit is not None else limits
     else:
         ties = _choose(
             rng,
@@ -215,10 +201,8 @@ def _draw(
         lines = np.stack([creditors[ties[1]], np.repeat(debtors, np.diff(ties[0]))], axis=1)
     rng = stream(seed, replication, "contacts")
     nodes = n_l + n_o + n_b
-    if net.contacts_file:
-        ptr, flat = _group(
-            _edges(net.contacts_file, "networks.contacts_file", ("seller", "buyer"), (nodes, nodes)), nodes
-        )
+    if known is not None:
+        ptr, flat = _group(known.pairs, nodes)
     else:
         form = net.contacts
         bought = _choose(
@@ -233,8 +217,15 @@ def _draw(
     out_ptr = np.zeros(nodes + 1, np.int64)
     out, hops = np.zeros((2, nodes * net.contact_limit), np.int64)
     written = widen_contacts(ptr, flat, net.contact_limit, out_ptr, out, hops, np.full(nodes, -1, np.int64))
-    lines = lines[np.argsort(lines[:, 1], kind="stable")]
-    return Nets(*banks, lines, out_ptr, out[:written].copy(), hops[:written].copy())
+    order = np.argsort(lines[:, 1], kind="stable")
+    return Nets(
+        *banks,
+        lines[order],
+        limits[order] if len(limits) else limits,
+        out_ptr,
+        out[:written].copy(),
+        hops[:written].copy(),
+    )
 
 
 @kept
@@ -243,15 +234,16 @@ def _wholesale(scenario: Scenario) -> np.ndarray:
     return np.array([traits.wholesale for _, traits in lender_kinds(scenario)])
 
 
-def line_table(scenario: Scenario, lenders: Rows, lines: np.ndarray) -> Rows:
-    """Return the warehouse lines: a debtor's limits sum to its wholesale share of the debt its equity allows (USD)."""
+def line_table(scenario: Scenario, lenders: Rows, lines: np.ndarray, limits: np.ndarray) -> Rows:
+    """Return the warehouse lines: limits are given, or a debtor's sum to its wholesale share of the debt its equity allows (USD)."""
     table = LINE.plain(len(lines))
     if len(lines):
         debtor = table["debtor"] = lines[:, 1]
         table["creditor"] = lines[:, 0]
+        if len(limits):
+            table["limit"] = limits
+            return table.view(Rows)
         own = lenders.view(np.ndarray)[:-1]
-        wholesale = _wholesale(scenario)
-        # A user's file may hold other lenders than the scenario's kinds.
-        total = (wholesale if len(wholesale) == len(own) else 0.5) * own["equity"] * (1.0 / own["capital_target"] - 1.0)
+        total = _wholesale(scenario) * own["equity"] * (1.0 / own["capital_target"] - 1.0)
         table["limit"] = total[debtor] / np.bincount(debtor, minlength=len(total))[debtor]
     return table.view(Rows)

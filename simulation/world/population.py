@@ -7,15 +7,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.schema import Rows, Table, copied, words
+from agents.schema import Rows, copied, words
 from agents.tables.buyers import BUYER, BUYER_KINDS, BuyerKind
 from agents.tables.chips import CHIP
 from agents.tables.customers import CUSTOMER, CUSTOMER_KINDS
 from agents.tables.lenders import LENDER, LENDER_KINDS, LenderKind
 from agents.tables.operators import OPERATOR, OperatorKind
 from simulation.scenario.agents import Miners, Neoclouds
+from simulation.scenario.faults import ConfigError
 from simulation.scenario.kept import kept
 from simulation.scenario.scenario import Scenario
+from simulation.world.inputs.inputs import read_inputs
+from simulation.world.inputs.table import TableRead
 from simulation.world.streams import stream
 
 _DRAWS = 16
@@ -51,7 +54,29 @@ def _chips(scenario: Scenario) -> np.ndarray:
 def lender_kinds(scenario: Scenario) -> list[tuple[str, Any]]:
     """Return (kind, traits) of every lender but the outside investors, in the order of the rows."""
     kinds = [(kind, getattr(scenario.lenders, kind)) for kind in LENDER_KINDS[: LenderKind.OUTSIDE]]
-    return [(kind, traits) for kind, traits in kinds for _ in range(traits.count)]
+    return _rows_of(read_inputs(scenario).lenders, kinds)
+
+
+def _rows_of(table: TableRead | None, kinds: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Return (kind, traits) of every row: as many of each kind as counted, or those of a user's table.
+
+    Rows of a table that does not say their kind have those that are counted, in turn.
+    """
+    counted = [row for row in kinds for _ in range(row[1].count)]
+    if table is None:
+        return counted
+    if "kind" in table:
+        return [kinds[code] for code in table.columns["kind"].tolist()]
+    if not counted:
+        raise ConfigError([table.fault(-1, "kind", "column 'kind' is missing: the scenario counts no kind of its own")])
+    return [counted[row % len(counted)] for row in range(len(table))]
+
+
+def _take(rows: np.ndarray, table: TableRead | None, *left_out: str) -> None:
+    """Write the columns of a user's table into the rows, but those left out."""
+    for name, values in (table.columns if table is not None else {}).items():
+        if name not in left_out:
+            rows[name] = values
 
 
 class _Template(NamedTuple):
@@ -89,7 +114,6 @@ def _lenders(scenario: Scenario) -> _Template:
     for name in ("max_ltv", "life", "mark_to_market"):
         if getattr(s, name) is not None:
             own[name] = getattr(s, name)
-    own["capital_ratio"] = np.minimum(1.0, 3.0 * own["capital_target"])
     outside = {
         "kind": LenderKind.OUTSIDE, "life": 60.0, "mark_to_market": 1.0, "patience": 0.3, "capital_target": 1.0,
         "capital_ratio": 1.0, "max_ltv": 0.5, "advance_rate": 0.5,
@@ -112,17 +136,34 @@ def lender_table(scenario: Scenario, seed: int, replication: int) -> Rows:
     own["rationing"] = traits["rationing"] * vary[:, 1]
     own["equity"] = traits["capital"] * vary[:, 2] * s.capital_scale
     own["patience"] = _between(traits["patience"], u[:, 3])
-    if s.file:
-        lenders = _from_file(LENDER, lenders, s.file, "lenders.file", last=1)
-        own = lenders[:-1]
-        given = read_header(s.file)
-        for name, scale in (("equity", s.capital_scale), ("runnable", s.runnable_scale)):
-            own[name] = own[name] * scale if name in given else own[name]
-        own["runnable"] = np.minimum(1.0, own["runnable"])
-    own["cash"] = np.where(own["cash"] > 0, own["cash"], own["equity"] / np.maximum(own["capital_ratio"], 1e-9))
-    own["deposits"] = own["cash"] - own["equity"]
+    _fund_lenders(scenario, own, read_inputs(scenario).lenders)
     own["advance_rate"] = own["max_ltv"]
     return lenders.view(Rows)
+
+
+def _fund_lenders(scenario: Scenario, own: np.ndarray, table: TableRead | None) -> None:
+    """Write what a user's table gives, and the opening balance sheet: cash is equity and deposits, nothing is lent.
+
+    Where the table gives no two of the three, equity has three times its target over cash. The scales hold for a
+    table's amounts as well: those that it lacks were scaled when they were drawn.
+    """
+    scale = scenario.lenders.capital_scale
+    _take(own, table, "kind")
+    own["capital_ratio"] = np.minimum(1.0, 3.0 * own["capital_target"])
+    given = table.columns if table is not None else {}
+    if "equity" in given:
+        own["equity"] *= scale
+    if "cash" in given:
+        own["cash"] *= scale
+        if "equity" not in given:
+            own["equity"] = own["cash"] - own["deposits"] * scale
+    elif "deposits" in given:
+        own["cash"] = own["equity"] + own["deposits"] * scale
+    else:
+        own["cash"] = own["equity"] / np.maximum(own["capital_ratio"], 1e-9)
+    if "runnable" in given:
+        own["runnable"] = np.minimum(1.0, own["runnable"] * scenario.lenders.runnable_scale)
+    own["deposits"] = own["cash"] - own["equity"]
 
 
 def _between(bounds: np.ndarray | tuple[float, float], u: np.ndarray) -> np.ndarray:
@@ -154,11 +195,18 @@ def _ranges(traits: Neoclouds | Miners) -> tuple[np.ndarray, np.ndarray, list[in
     return low, width, logs
 
 
-def _operators(kind: int, traits: Neoclouds | Miners, u: np.ndarray) -> np.ndarray:
+def _operators(
+    kind: int, traits: Neoclouds | Miners, given: TableRead | None, generator: np.random.Generator
+) -> np.ndarray:
+    """Return the operators of a kind, as many as the scenario counts or a user's table gives: its columns stand for draws."""
     low, width, logs = _ranges(traits)
+    u = generator.random((traits.count if given is None else len(given), _DRAWS))
     drawn = low + u[:, : len(low)] * width
     drawn[:, logs] = np.exp(drawn[:, logs])
     x = dict(zip(_DRAWN, drawn.T, strict=False))
+    if given is not None and "site_power" in given:
+        # What is drawn as a share of the site's power is a share of this.
+        x["power"] = given.columns["site_power"]
     table = OPERATOR.plain(len(u))
     table["kind"] = kind
     table["site_power"] = x["power"]
@@ -176,21 +224,18 @@ def _operators(kind: int, traits: Neoclouds | Miners, u: np.ndarray) -> np.ndarr
 
 def operator_table(scenario: Scenario, seed: int, replication: int) -> Rows:
     """Return neoclouds, then miners; ``used_power`` says how much power their GPUs will draw (see fleet)."""
-    n, m = scenario.neoclouds, scenario.miners
-    clouds = _operators(OperatorKind.NEOCLOUD, n, stream(seed, replication, "neoclouds").random((n.count, _DRAWS)))
+    n, m, inputs = scenario.neoclouds, scenario.miners, read_inputs(scenario)
+    clouds = _operators(OperatorKind.NEOCLOUD, n, inputs.neoclouds, stream(seed, replication, "neoclouds"))
     clouds["overheads"] = n.overheads * clouds["site_power"]
-    if n.count:
+    if len(clouds):
         # The largest tenth, by power.
-        least = np.sort(clouds["site_power"])[math.ceil(0.9 * (n.count - 1))]
+        least = np.sort(clouds["site_power"])[math.ceil(0.9 * (len(clouds) - 1))]
         clouds["contract_share"][clouds["site_power"] >= least] = n.flagship_share
-    miners = _operators(OperatorKind.MINER, m, stream(seed, replication, "miners").random((m.count, _DRAWS)))
-    miners["rig_value"] = miners["hashrate"] * m.rig_price
-    if n.file:
-        clouds = _from_file(
-            OPERATOR, clouds, n.file, "neoclouds.file", fixed={"kind": OperatorKind.NEOCLOUD, "dscr": 99.0}
-        )
-    if m.file:
-        miners = _from_file(OPERATOR, miners, m.file, "miners.file", fixed={"kind": OperatorKind.MINER, "dscr": 99.0})
+    _take(clouds, inputs.neoclouds, "kind")
+    miners = _operators(OperatorKind.MINER, m, inputs.miners, stream(seed, replication, "miners"))
+    _take(miners, inputs.miners, "kind")
+    if inputs.miners is None or "rig_value" not in inputs.miners:
+        miners["rig_value"] = miners["hashrate"] * m.rig_price
     both = np.concatenate([words(clouds), words(miners)])
     return both.reshape(-1).view(clouds.dtype).view(Rows)
 
@@ -204,8 +249,8 @@ _USE = ("hosting", "utilisation", "hurdle", "decline")
 @kept
 def _buyers(scenario: Scenario) -> _Template:
     s, marks = scenario.buyers, scenario.marks
-    rows = [(kind, getattr(s, kind)) for kind in BUYER_KINDS[: BuyerKind.BACKSTOP]]
-    rows = [(kind, traits) for kind, traits in rows for _ in range(traits.count)]
+    kinds = [(kind, getattr(s, kind)) for kind in BUYER_KINDS[: BuyerKind.BACKSTOP]]
+    rows = _rows_of(read_inputs(scenario).buyers, kinds)
     table = BUYER.plain(len(rows) + 1)
     own, last = table[:-1], table[-1:]
     own["kind"] = [BUYER_KINDS.index(kind) for kind, _ in rows]
@@ -232,25 +277,19 @@ def buyer_table(scenario: Scenario, seed: int, replication: int) -> Rows:
     own = buyers[:-1]
     generator = stream(seed, replication, "buyers")
     u, z = generator.random((len(own), _DRAWS)), generator.standard_normal((len(own), 2))
-    # Log-normal around the mean of the kind.
+    # Log-normal around the mean of the kind. The scales hold for every buyer, drawn or given.
     scatter = np.exp(0.6 * z - 0.18)
-    own["budget_cap"] = traits["budget"] * scatter[:, 0] * s.budget_scale
-    own["power_cap"] = traits["power"] * scatter[:, 1] * s.power_scale
+    table = read_inputs(scenario).buyers
+    given = table.columns if table is not None else {}
+    own["budget_cap"] = given.get("budget_cap", traits["budget"] * scatter[:, 0]) * s.budget_scale
+    own["power_cap"] = given.get("power_cap", traits["power"] * scatter[:, 1]) * s.power_scale
     own["liquid_cap"] = own["power_cap"] * traits["liquid_share"]
+    if "liquid_cap" in given:
+        own["liquid_cap"] = given["liquid_cap"] * s.power_scale
     for k, name in enumerate(_USE):
         own[name] = _between(traits[name], u[:, k])
     own["own_weight"] = _between(s.own_weight, u[:, 4])
-    if s.file:
-        buyers = _from_file(BUYER, buyers, s.file, "buyers.file", last=1)
-        own = buyers[:-1]
-        # The scales hold for every buyer; columns that the file lacks were drawn and scaled already.
-        given = read_header(s.file)
-        for name, scale in (
-            ("budget_cap", s.budget_scale),
-            ("power_cap", s.power_scale),
-            ("liquid_cap", s.power_scale),
-        ):
-            own[name] *= scale if name in given else 1.0
+    _take(own, table, "kind", "budget_cap", "power_cap", "liquid_cap")
     own["utilisation"][(own["kind"] == BuyerKind.DEALER) | (own["kind"] == BuyerKind.SCRAP)] = 0.0
     own["budget"], own["power"], own["liquid"] = own["budget_cap"], own["power_cap"], own["liquid_cap"]
     return buyers.view(Rows)
@@ -276,26 +315,12 @@ def customer_table(scenario: Scenario, seed: int, replication: int) -> Rows:
     return customers.view(Rows)
 
 
-def meet_customers(scenario: Scenario, operators: Rows, customers: Rows, seed: int, replication: int) -> None:
-    """Draw each operator's main and second customer by the customers' weights, unless a file gave them.
-
-    Raises ConfigError when a file names a customer that does not exist.
-    """
+def meet_customers(operators: Rows, customers: Rows, seed: int, replication: int) -> None:
+    """Draw each operator's main and second customer by the customers' weights, unless a file gave them."""
     rows, share = operators.view(np.ndarray), customers.view(np.ndarray)["share"]
     draws = stream(seed, replication, "offtake").random((len(rows), 2))
     for k, (name, other) in enumerate((("customer", "second"), ("second", "customer"))):
-        _check_named(scenario, name, rows[name], len(share))
         rows[name] = np.where(rows[name] < 0, _by_weight(share, rows[other], draws[:, k]), rows[name])
-
-
-def _check_named(scenario: Scenario, column: str, named: np.ndarray, count: int) -> None:
-    from simulation.scenario.faults import ConfigError, Fault
-
-    wrong = named[(named < -1) | (named >= count)]
-    if len(wrong):
-        files = ", ".join(filter(None, (scenario.neoclouds.file, scenario.miners.file)))
-        known = f"the customers are 0 to {count - 1}" if count else "there are no customers"
-        raise ConfigError([Fault(files, f"operators: {column}", f"no customer {wrong[0]}: {known}")])
 
 
 def _by_weight(share: np.ndarray, taken: np.ndarray, u: np.ndarray) -> np.ndarray:
@@ -306,50 +331,3 @@ def _by_weight(share: np.ndarray, taken: np.ndarray, u: np.ndarray) -> np.ndarra
     total = weight.sum(axis=1)
     found = (upto <= (u * total)[:, None]).sum(axis=1)
     return np.where(total > 0.0, np.minimum(found, len(share) - 1), -1)
-
-
-def read_header(path: str) -> set[str]:
-    """Return the names of the columns of a CSV file that was read before."""
-    with open(path, encoding="utf-8-sig") as file:
-        return {
-            name.strip() for name in next(line for line in file if line.strip() and not line.startswith("#")).split(",")
-        }
-
-
-def _from_file(
-    table: Table, drawn: np.ndarray, path: str, parameter: str, *, last: int = 0, fixed: dict | None = None
-) -> np.ndarray:
-    """Return rows as a CSV file gives them; columns that it lacks are taken from the drawn rows in turn.
-
-    An enumerated column (``kind``) takes its names. The last ``last`` rows of ``drawn`` are kept at the end.
-    Raises ConfigError.
-    """
-    from simulation.scenario.faults import ConfigError, Fault
-    from simulation.world.tables_csv import read_rows
-
-    codes = {c.name: c.codes for c in table.columns if c.codes}
-    columns = {c.name: str if c.codes else float for c in table.columns}
-    data = read_rows(path, parameter, columns)
-    n = len(next(iter(data.values())))
-    rows = table.plain(n + last)
-    body = len(drawn) - last
-    if body:
-        rows[:n] = drawn[:body][np.arange(n) % body]
-    for name, values in data.items():
-        if name in codes:
-            wrong = [k for k, v in enumerate(values) if v not in codes[name]]
-            if wrong:
-                known = ", ".join(codes[name])
-                raise ConfigError(
-                    [
-                        Fault(f"{path}:{k + 2}", f"{parameter}: {name}", f"{values[k]!r} is none of {known}")
-                        for k in wrong
-                    ]
-                )
-            values = [codes[name].index(v) for v in values]
-        rows[name][:n] = values
-    for name, value in (fixed or {}).items():
-        rows[name] = value
-    if last:
-        rows[n:] = drawn[body:]
-    return rows

@@ -13,7 +13,9 @@ import numpy as np
 
 from experiments.evidence.calibration.moments import read_months
 from simulation.scenario.document import base_config
-from simulation.scenario.faults import _did_you_mean, _file_hint
+from simulation.scenario.faults import ConfigError, _did_you_mean, _file_hint
+from simulation.world.inputs.cells import has_decimal_commas, month_number, number
+from simulation.world.inputs.sheet import read_sheet
 
 FACTS = base_config().parent / "data" / "facts.csv"
 
@@ -86,40 +88,40 @@ def read_series(path: Path, column: str, where: dict[str, str]) -> dict[int, flo
     """
     if not path.is_file():
         raise RecordError(f"no such file: {path}{_file_hint(os.fspath(path))}")
+    try:
+        sheet = read_sheet(os.fspath(path), "", frozenset((column, "month", "date", *where)))
+    except ConfigError as error:
+        raise RecordError(str(error)) from None
+    names = sheet.header.cells
+    for name in (column, *where):
+        if name not in names:
+            raise RecordError(f"{path.name} has no column '{name}'{_did_you_mean(name, names)}")
+    when = next((name for name in ("month", "date") if name in names), None)
+    if when is None:
+        raise RecordError(f"{path.name} has neither a column 'month' nor 'date'")
+    fields = dict(zip(names, sheet.fields, strict=True))
+    commas = has_decimal_commas(row.cells[fields[column] - 1] for row in sheet.rows if len(row.cells) >= fields[column])
     found: dict[int, float] = {}
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        names = list(reader.fieldnames or ())
-        for name in (column, *where):
-            if name not in names:
-                raise RecordError(f"{path.name} has no column '{name}'{_did_you_mean(name, names)}")
-        when = next((name for name in ("month", "date") if name in names), None)
-        if when is None:
-            raise RecordError(f"{path.name} has neither a column 'month' nor 'date'")
-        for row in reader:
-            if any(row[name] != text for name, text in where.items()) or not row[column]:
-                continue
-            if not re.match(r"\d{4}-(0[1-9]|1[0-2])", row[when] or ""):
-                raise RecordError(f"{path.name}:{reader.line_num}: {row[when]!r} is no month (YYYY-MM)")
-            month = ordinal(row[when])
-            if month in found:
-                raise RecordError(
-                    f"{path.name}:{reader.line_num}: a second row for {calendar(month)}; say which with 'where'"
-                )
-            found[month] = _number(row[column], path, reader.line_num)
+    for row in sheet.rows:
+        if len(row.cells) != sheet.fields[-1]:
+            raise RecordError(f"{path.name}:{row.line}: has {len(row.cells)} fields, the header has {sheet.fields[-1]}")
+        cells = {name: row.cells[field - 1] for name, field in fields.items()}
+        if any(cells[name] != text for name, text in where.items()) or not cells[column]:
+            continue
+        read = month_number(cells[when], 0)
+        if isinstance(read, str) or read[1] == "number":
+            raise RecordError(f"{path.name}:{row.line}:{fields[when]}: {cells[when]!r} is no month (YYYY-MM)")
+        if read[0] in found:
+            raise RecordError(
+                f"{path.name}:{row.line}:{fields[when]}: a second row for {calendar(read[0])}; say which with 'where'"
+            )
+        value = number(cells[column], commas)
+        if isinstance(value, str):
+            raise RecordError(f"{path.name}:{row.line}:{fields[column]}: {value}")
+        found[read[0]] = value
     if not found:
         raise RecordError(f"no row of {path.name} has {', '.join(f'{k} = {v}' for k, v in where.items()) or column}")
     return found
-
-
-def _number(text: str, path: Path, line: int) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise RecordError(f"{path.name}:{line}: {text!r} is not a number")
-    return value
 
 
 def read_recorded(kind: str, series: dict[int, float], first: int, last: int, base: int) -> float:

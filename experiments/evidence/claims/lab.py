@@ -70,7 +70,7 @@ class Engine:
         for k, world in enumerate(worlds):
             advance(world, HORIZON)
             try:
-                raise_fault(world)
+                raise_fault(world, scenario)
             except InvariantError as error:
                 messages[k] = str(error)
         for k, world in enumerate(worlds):
