@@ -206,7 +206,7 @@ def test_a_full_disk(folder, firesale):
         subprocess.run(["mount", "-o", "remount,size=50m", "small"], check=True)
         assert firesale("run", "a.yaml", *BARE, "--out", "small")[0] == 0
     finally:
-        subprocess.run(["umount", str(folder / "small")], check=True)
+        subprocess.run(["umount", "-l", str(folder / "small")], check=True)
 
 
 # --- what other commands write ------------------------------------------------------------------------------------

@@ -88,19 +88,19 @@ FACTS = (
         "peers", "When peers cannot buy, forced sales go at deeper discounts.", "Shleifer and Vishny (1992); Pulvino (1998)",
         "on: operators may not buy used GPUs; off: they bid with all spare cash, whatever their DSCR",
         measures.discounts, measures.weighted_mean, "discount of forced sales to value in use", {"market.peer_cash": 0.0}, {"market.peer_cash": 1.0, "market.peer_dscr": 0.0},
-        0.0, 0.02, words="With and without peers forced sales go at about a quarter below value in use.",
+        0.0, 0.02, words="Marked to market peers bring a discount of nine tenths down to three quarters; in the base little is sold by force, at about a quarter below value in use either way.",
     ),
     Fact(
         "distress", "Discounts deepen with the share of peers in distress.", "Shleifer and Vishny (1992, 2011)",
         "off: outsiders have twenty times the money and power", measures.discount_and_distress, measures.within_slope,
         "slope of the discount on the share of debt at a DSCR below one, within runs", {}, RICH,
-        words="Months with forced sales are few, and the slope is no other where outsiders have twenty times the money.",
+        words="In the base discounts deepen with distress, and less so where outsiders have twenty times the money. Marked to market they are deepest at once, before debt service suffers.",
     ),
     Fact(
         "overshoot", "A forced block pushes the price below where it settles.", "Duffie (2010)",
         "10,000 H100s in a calm month; off: a central exchange in place of search", measures.block_response, measures.overshoot,
         "log price at the block less twelve months later", {}, {"market.venue": "exchange"}, 0.1, 0.05,
-        words="It is search that makes the overshoot, and it is small: a seller calls as many buyers as pay, and ten thousand chips are about one in a hundred.",
+        words="It is search that makes the overshoot: deep where a seller makes ten calls a month, small where it calls as many as pay, because ten thousand chips are about one in a hundred.",
     ),
     Fact(
         "replenishment", "The slower buyers' money comes back, the longer the price takes to recover.", "Duffie (2010); Acharya, Shin and Yorulmazer",
@@ -111,12 +111,12 @@ FACTS = (
     Fact(
         "spirals", "Losses are convex in leverage, through margin calls.", "Brunnermeier and Pedersen (2009)",
         "advance rates 0.5, 0.7, 0.9; off: covenants that never call", measures.losses_by_leverage, measures.convexity,
-        "second difference of mean losses, $bn", {}, NO_CALLS, words="Losses grow with leverage, with margin calls or without: only loans on a borrowing base have them, and lenders that can wait waive.",
+        "second difference of mean losses, $bn", {}, NO_CALLS, words="Losses grow with leverage, with margin calls or without; of convexity nothing is to be seen.",
     ),
     Fact(
         "fragile", "Robust yet fragile: contagion is rare, and wide when it comes.", "Gai and Kapadia (2010)", "off: covenants that never call",
         measures.largest_cascade, measures.extent, "share of operators in the largest cascade, where it passes 5 %", {}, NO_CALLS, 0.2, 0.05,
-        words="Hardly a run has a cascade of more than a twentieth of the operators.",
+        words="Marked to market cascades are few and take two thirds of the operators; where lenders wait hardly a run has one of more than a twentieth.",
     ),
     Fact(
         "diversification", "Diversification first harms, then helps; without leverage it does neither.", "Caccioli et al. (2014)",
@@ -133,7 +133,7 @@ FACTS = (
     Fact(
         "clusters", "Defaults cluster in time, more than common shocks explain.", "Karlis et al. (2015)",
         "off: prices and funding frozen", measures.defaults_by_quarter, measures.fano, "Fano factor of defaults by quarter", {}, FROZEN, 1.0, 0.5, form="{:.1f}",
-        words="All of the clustering comes from common shocks: with prices and funding frozen defaults cluster no less.",
+        words="Marked to market the feedback trebles the clustering. In the base all of it comes from common shocks.",
     ),
     Fact(
         "credit", "Fast credit growth comes before crises.", "Greenwood et al. (2022); Krishnamurthy and Muir",
@@ -149,12 +149,12 @@ FACTS = (
     Fact(
         "capital", "Lenders' capital protects them, with a threshold.", "Cifuentes, Ferrucci and Shin (2005); Bank of England SWP 861",
         "capital targets times 0.40, 0.70, 1.22, 2.14; off: prices and funding frozen", measures.failures_by_capital, measures.threshold,
-        "failures saved from 0.70 to 1.22 less those saved from 0.40 to 0.70", {}, FROZEN, words="No lender fails at any of the four levels of capital, or next to none: there is no threshold to be seen.",
+        "failures saved from 0.70 to 1.22 less those saved from 0.40 to 0.70", {}, FROZEN, words="Marked to market there is a threshold. In the base no lender fails at any of the four levels of capital, or next to none.",
     ),
     Fact(
         "age", "Part of the raw discount is age, not liquidity.", "Franks, Seth, Sussman and Vig (2021)",
         "forced sales: ln(list/price) = ln(list/value in use) + ln(value in use/price); off: prices frozen at value in use", measures.discount_parts, measures.age_part,
-        "share of the first part", {}, FROZEN, 0.05, 0.0, 0.95, True, words="In forced sales ageing makes more than half of the discount, liquidity the rest.",
+        "share of the first part", {}, FROZEN, 0.05, 0.0, 0.95, True, words="In forced sales of the base ageing makes more than half of the discount, liquidity the rest; marked to market young chips are sold too, and liquidity is all of it.",
     ),
     Fact(
         "sale horizon", "The less time a seller has, the less a block brings.", "Appraisers' orderly and forced liquidation values (liq_factor_distressed_7d to liq_factor_orderly_180d)",
