@@ -321,9 +321,9 @@ def draw(results: Sequence[FactResult]) -> Figure:
             ax.set(ylim=(-0.7, len(rows) - 0.3), yticks=range(len(rows)), yticklabels=rows)
             ax.grid(visible=False, axis="y")
             ax.tick_params(length=0, axis="y", labelsize=7)
-            found = " / ".join(r.verdict for r in own)
+            found = " / ".join(dict.fromkeys(r.verdict for r in own))
             ax.set_title(f"{fact.key}: {found}", color=INK if HOLDS in [r.verdict for r in own] else RED, fontsize=9)
-            ax.set_xlabel(textwrap.fill(fact.name, 52), fontsize=7)
+            ax.set_xlabel(textwrap.fill(fact.name, 46), fontsize=7)
         for ax in axes[len(facts) :]:
             ax.set_visible(False)
         for ax in figure.axes:
