@@ -21,9 +21,12 @@ from simulation.browser.narrate import narrate
 from simulation.browser.portrait import node_state, portrait
 from simulation.browser.session import Session
 from simulation.browser.why import chain, why
+from simulation.markets.tape import TapeRow
+from simulation.month import STEP, advance
 from simulation.runs import play
 from simulation.scenario.config import set_path
 from simulation.words import usd
+from simulation.world.build import build_world
 from tests.conftest import BASE, BASE_FILE, LESSONS, STRESS
 
 STRESSED = set_path(BASE, STRESS)
@@ -487,3 +490,20 @@ def test_every_kind_of_event_is_told():
     for module in ("narrate", "why"):
         source = inspect.getsource(importlib.import_module(f"simulation.browser.{module}"))
         assert {kind for kind in EVENT_KINDS if f'"{kind}"' not in source} == set(), module
+
+
+def test_every_contact_that_an_auction_reached_is_shown_once():
+    """Who bids, and who cannot and why: also where a sale before it in the round has moved limits and purses."""
+    world = build_world(load_scenario("article"), 1, tape=20_000)
+    clock, seen = world.clock[0], 0
+    while clock.month < 32:
+        clock.tape = 0
+        advance(world, STEP)
+        tape = world.tape[: int(clock.tape)]
+        heads = np.flatnonzero(tape.kind == TapeRow.AUCTION)
+        for head, end in zip(heads, [*heads[1:], len(tape)], strict=False):  # none without an auction
+            rows = tape[head + 1 : end]
+            others = rows.node[rows.kind != TapeRow.ASK]
+            assert len(set(others.tolist())) == len(others) == tape.reached[head]
+            seen += len(heads) > 1
+    assert seen > 20

@@ -91,7 +91,7 @@ def sell_to_market(w, clock, n_items):
 
 
 @rule
-def note_item(w, clock, i, forced, n_orders):
+def note_item(w, clock, i, n_orders):
     """Note an item, its orders with their fills, and who could not bid, before the sales are carried out."""
     terms = w.terms[0]
     g = w.item[CHIP, i]
@@ -99,7 +99,7 @@ def note_item(w, clock, i, forced, n_orders):
     if k < 0:
         return
     auction = w.tape[k]
-    auction.forced = forced
+    auction.forced = 1 if is_forced(w.lots[w.ask_lot[w.item[ASKS, i]]].reason) else 0
     auction.reached = w.item[REACHED, i]
     for e in range(w.item[ORDERS, i], w.item[ORDERS, i + 1]):
         offer = w.order[LIMIT, e] / (1.0 + w.order[FEE, e])
@@ -140,19 +140,21 @@ def clear_items(w, clock, n_items):
         w.order[POWER], w.order[COOLED], w.order[CAP], w.order[PURSE], len(w.value), w.purse[MONEY], w.purse[SITE],
         w.purse[COOLING], w.price, w.order[FILL], w.ask[SOLD], w.working, w.start, w.by_bidder, w.ranking,
     )  # fmt: skip
+    if len(w.tape) > 0:
+        # Before anything is paid for: a sale moves the limits of those who bid for the next item.
+        for i in range(n_items):
+            note_item(w, clock, i, n_orders)
     for i in range(n_items):
         g = w.item[CHIP, i]
         cause = w.lots[w.ask_lot[w.item[ASKS, i]]].cause
-        forced = 1 if is_forced(w.lots[w.ask_lot[w.item[ASKS, i]]].reason) else 0
+        forced = is_forced(w.lots[w.ask_lot[w.item[ASKS, i]]].reason)
         sold = 0.0
         for a in range(w.item[ASKS, i], w.item[ASKS, i + 1]):
             sold += w.ask[SOLD, a]
-        if len(w.tape) > 0:
-            note_item(w, clock, i, forced, n_orders)
         if sold <= DUST:
             continue
         settle_item(w, clock, i)
-        if forced == 1:
+        if forced:
             log_forced(w, clock, w.item[SELLER, i], g, sold, w.price[i], cause)
     for i in range(n_items):
         pay_search(w, clock, i)
