@@ -11,7 +11,7 @@ from experiments.economics.table import Row
 from simulation.words import listed
 
 _WORDS = {
-    "block": "What a block brings by the time within which it is sold, and what the half-life of the price hangs on",
+    "block": "What a block brings by the time within which it is sold, and what the fall of the price hangs on",
     "market": "Price over value in use by generation, and how far the used market is out of order",
     "history": "Loans drawn, growth of capacity and the stock by generation, year by year",
 }

@@ -26,7 +26,7 @@ _WIDTH = 7.0
 _YEAR = 12
 #: Room above stacked bars for their legend.
 _ROOM = 1.25
-#: Parameters that the half-life hangs on most: as many as a page holds.
+#: Parameters that the fall hangs on most: as many as a page holds.
 _BARS = 12
 
 Old = Mapping[str, Row] | None
@@ -54,7 +54,7 @@ def _figure(columns: int, height: float, **more: Any) -> tuple[Figure, list[Any]
 
 
 def block(study: Study, old: Old = None) -> Figure:
-    """Draw what a block brings by horizon beside the record, and the parameters that its half-life hangs on most."""
+    """Draw what a block brings by horizon beside the record, and the parameters that the fall of its price hangs on most."""
     with matplotlib.rc_context(STYLE):
         moved = bool(study.changes)
         figure, axes = _figure(2 if moved else 1, 3.2, **({"width_ratios": [1.0, 1.15]} if moved else {}))
@@ -85,18 +85,18 @@ def _curve(ax: Any, study: Study, old: Old) -> None:
 
 
 def _tornado(ax: Any, study: Study) -> None:
-    first = study.changes[0]
-    chosen = [c for c in told(study.changes) if math.isfinite(c.life.median)][:_BARS]
+    fall = study.changes[0].fall.mean
+    chosen = sorted(told(study.changes), key=lambda c: -abs(c.fall.mean - fall))[:_BARS]
     for y, change in enumerate(chosen[::-1]):
-        ends = sorted((first.life.median, change.life.median))
-        up = change.life.median > first.life.median
+        ends = sorted((fall, change.fall.mean))
+        up = change.fall.mean > fall
         ax.barh(y, ends[1] - ends[0], left=ends[0], height=0.6, color=RED if up else GREEN, lw=0)
-    ax.axvline(first.life.median, color=INK, lw=0.8)
+    ax.axvline(fall, color=INK, lw=0.8)
     ax.set_yticks(range(len(chosen)), [change.name for change in chosen[::-1]], fontsize=6.5)
     ax.grid(axis="y", visible=False)
-    ax.set_xlim(left=0.0)
-    ax.set_xlabel(f"half-life of a block sold within {AT_ONCE} days, months")
-    ax.set_title("What the half-life hangs on")
+    ax.xaxis.set_major_formatter(PercentFormatter(1.0, 0))
+    ax.set_xlabel(f"fall of the price by a block sold within {AT_ONCE} days (mean)")
+    ax.set_title("What the fall hangs on")
 
 
 def used_market(study: Study, old: Old = None) -> Figure:
