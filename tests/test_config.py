@@ -639,3 +639,13 @@ def test_a_config_of_another_kind_names_its_command(write, kind, command):
     write(study=f"{BASE}{kind}\n")
     with pytest.raises(ConfigError, match=f"^study.yaml:22:1: .* firesale {command} study.yaml$"):
         load_scenario("study.yaml")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [("marks.decline_floor=0.2", "marks: needs decline_floor <= decline_cap"), ("marks.decline_cap=0.95", "marks.decline_cap")],
+)  # fmt: skip
+def test_beliefs_about_rents_have_a_range(write, change, message):
+    write(a=BASE)
+    with pytest.raises(ConfigError, match=message):
+        load_scenario("a.yaml", [change])

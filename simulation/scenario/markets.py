@@ -335,8 +335,8 @@ class Marks(Section):
     trend_persistence: float = par(
         0.85, "ratio", "what a month leaves of a trend of rents in agents' beliefs (1: it stays for ever)", ge=0, le=1
     )
-    decline_floor: float = par(0.002, "1/month", "least decline that anybody believes in", ge=0, le=1)
-    decline_cap: float = par(0.05, "1/month", "largest decline that anybody believes in", ge=0, le=1)
+    decline_floor: float = par(0.002, "1/month", "least decline that anybody believes in", ge=0, le=0.8)
+    decline_cap: float = par(0.05, "1/month", "largest decline that anybody believes in", ge=0, le=0.9)
     reference_utilisation: float = par(0.80, "share", "best unconstrained user: utilisation", ge=0, le=1)
     reference_hosting: float = par(
         140.0,

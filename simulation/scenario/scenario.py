@@ -82,6 +82,8 @@ class Scenario(Section):
             faults.append(
                 f"lesson.answer.chip: no generation is called {self.lesson.answer.chip!r}: {', '.join(names)}"
             )
+        if self.marks.decline_floor > self.marks.decline_cap:
+            faults.append("marks: needs decline_floor <= decline_cap")
         if self.vendor.first > self.vendor.last:
             faults.append("vendor: needs first <= last")
         if len(set(names)) < len(names):
