@@ -214,7 +214,7 @@ def test_a_sample_of_random_scenarios_has_no_failure(kind, runs):
         # So was that of sales: everybody offers chips every month, and calls cost next to nothing.
         (200234, True, "rental.contract_discount=0.1811 rental.contract_term=1 networks.contact_degree=24 market.churn_reserve=1.0e-06 market.churn_interval=1 market.call_cost=1.96 funding.growth_limit=0.0"),
         # Hardware was given away: its price fell by infinitely much.
-        (2, False, "chips.A100.scrap=0.0 rental.rent=1.0e-06 marks.decline_floor=1.0 policy.frozen=true"),
+        (2, False, "chips.A100.scrap=0.0 rental.rent=1.0e-06 marks.decline_floor=0.8 marks.decline_cap=0.9 policy.frozen=true"),
         # More went bust in three months than there was before them.
         (19, False, "credit.order_interval=1 drivers.regimes.first_month=2 drivers.regimes.entry=0.3319 drivers.demand.stress_drift=-0.3168 credit.initial_debt=0.7388"),
         # Creditors of all kinds lost more than there ever was of one kind of debt.
